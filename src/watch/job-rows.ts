@@ -51,7 +51,7 @@ export function rowsOf(
     return { total: totalHere, classified: here ?? (isCommitted ? totalHere : null), again: counted?.again ?? 0 }
   })
   const known = job.state === 'ended' ? total : inLog === null ? (published?.published ?? null) : null
-  const publishedIn = inLog?.rows ?? publishedByPartition(facts, job, { known, count: partitions.length })
+  const publishedIn = inLog?.rows ?? publishedByPartition(facts, job, { known, counts, partitions })
   const inPartitions = partitions.map((rows, partition) => {
     const here = publishedIn[partition] ?? null
     const isKnown = here !== null || inLog !== null
@@ -78,13 +78,21 @@ function partitionsOf({ partitions }: PipelineFacts, job: JobFacts['job'], count
 }
 
 /**
- * How many rows of the job are in each partition, if somebody says how many there are. Rows without sequence are one in a message:
- * the offsets of their topic tell, if no other open job has rows there.
+ * How many rows of the job are in each partition, if somebody says how many there are. Of a job without sequence the commits of the
+ * workers and its results say how many of the messages wait, if no other open job uses its topic. Each has one row.
  */
 function publishedByPartition(
   { partitions, jobs }: PipelineFacts,
   job: JobFacts['job'],
-  { known, count }: { readonly known: number | null; readonly count: number },
+  {
+    known,
+    counts,
+    partitions: here,
+  }: {
+    readonly known: number | null
+    readonly counts: JobCounts | null
+    readonly partitions: readonly Omit<RowsOfPartition, 'published'>[]
+  },
 ): (number | null)[] {
   const { id, topic, sequenced, rowsFrom } = job
   if (sequenced && known === null) return []
@@ -92,8 +100,9 @@ function publishedByPartition(
     return Array.from({ length: job.partitions }, (_, partition) => rowsInPartition(partition, known!, job))
   const isAlone = !jobs.some(other => other.job.id !== id && other.job.topic === topic && other.job.state === 'open')
   if (!isAlone || job.state !== 'open') return []
-  return Array.from({ length: count }, (_, partition) => {
-    const from = rowsFrom[partition] ?? 0
-    return (partitions.get(keyOf({ topic, partition }))?.end ?? from) - from
+  return here.map(({ classified }, partition) => {
+    const { end = 0, committed = 0 } = partitions.get(keyOf({ topic, partition })) ?? {}
+    const begin = Math.max(committed, rowsFrom[partition] ?? 0, counts?.partitions[partition]?.upTo ?? 0)
+    return (classified ?? 0) + Math.max(0, end - begin)
   })
 }

@@ -174,9 +174,9 @@ export class PipelineWatch implements ViewSource {
 
   #open(): Promise<WatchSession> {
     const takers = {
-      results: (partition: number, { value, timestamp }: Message) => {
+      results: (partition: number, { value, timestamp }: Message, isAfterLoss: boolean) => {
         const head = readResultsHead(value)
-        if (head) this.#book.take(partition, head, timestamp)
+        if (head) this.#book.take({ partition, head, at: timestamp, isAfterLoss })
         this.#brokerAt = Math.max(this.#brokerAt, timestamp)
         this.#heard()
       },

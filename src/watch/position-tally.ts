@@ -74,6 +74,14 @@ export class PositionTally {
     return { rows: news.reduce((sum, { from, end }) => sum + end - from, 0), rejects }
   }
 
+  /** Counts all positions before a result, or before the end of input: the workers send the results of a partition in their order. */
+  addBefore({ attempt, first }: Pick<ResultOutline, 'attempt' | 'first'>, limit: number): void {
+    const tally = this.#attempts.get(attempt) ?? new AttemptTally()
+    this.#attempts.set(attempt, tally)
+    this.#known = null
+    tally.seen.add(0, Math.min(first, limit))
+  }
+
   /** Takes the positions from this one on back: a newer producer sends them again. */
   removeFrom(position: number): void {
     this.#known = null

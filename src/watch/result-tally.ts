@@ -34,6 +34,8 @@ export interface PartitionCounts {
   readonly rejected: number
   /** Rows that earlier attempts rejected, and that the latest one has not classified yet. */
   readonly again: number
+  /** Of a job without sequence: every row below this offset has a result. */
+  readonly upTo: number
 }
 
 interface KeptReject extends RejectView {
@@ -61,16 +63,22 @@ export class ResultTally {
     this.#partitions = Array.from({ length: job.partitions }, () => new PositionTally())
   }
 
-  /** Takes a message of `results`. `at`: when the broker appended it, in ms since 1970. Returns how many rows it brings. */
-  take(partition: number, { kind, value }: ResultsHead, at: number): number {
+  /**
+   * Takes a message of `results`. `at`: when the broker appended it, in ms since 1970. `isAfterLoss`: earlier ones were deleted.
+   * Returns how many rows it brings.
+   */
+  take(partition: number, { kind, value }: ResultsHead, at: number, isAfterLoss = false): number {
     if (!this.#job.sequenced) return kind === 'result' ? this.#takeUnsequenced(partition, value, at) : 0
     const here = this.#partitions[partition]
     if (!here || value.epoch < here.epoch) return 0
     here.epoch = value.epoch
     if (kind !== 'rows') this.#learn(value)
+    const limit = this.#limit(partition, value.epoch)
     if (kind === 'end') this.#ends.set(partition, value)
+    if (kind === 'end' && isAfterLoss) here.addBefore({ attempt: value.attempt, first: value.rows }, limit)
     if (kind !== 'result') return 0
-    const { rows, rejects } = here.add(value, this.#limit(partition, value.epoch))
+    if (isAfterLoss) here.addBefore(value, limit)
+    const { rows, rejects } = here.add(value, limit)
     this.#count(here.window, at, rows)
     for (const index of rejects) this.#keep(partition, value, value.rejected[index]!)
     return rows
@@ -118,7 +126,7 @@ export class ResultTally {
       rejected: sum(partitions.map(({ rejected }) => rejected)),
       byReason,
       lastRejects: this.#lastRejects(isOpen),
-      partitions: partitions.map(({ classified, rejected, again }) => ({ classified, rejected, again })),
+      partitions: partitions.map(({ classified, rejected, again }) => ({ classified, rejected, again, upTo: 0 })),
       ends: ends.length,
       firstWithoutEnd: this.#partitions.map((_, p) => p).find(p => !ends.some(end => end.partition === p)) ?? null,
       firstAgain: again.length === 0 ? null : lowest(again),
@@ -180,11 +188,14 @@ class UnsequencedTally {
   readonly byReason = new Map<string, number>()
   classified = 0
   rejected = 0
+  /** Every row below this offset has a result. */
+  upTo = 0
   readonly #ledger = new RowLedger()
 
   /** Returns how many rows count: all of the result, or none. */
   add(result: ResultOutline): number {
     const { from, end } = this.#ledger.take(result, result.first, result.count)
+    this.upTo = Math.max(this.upTo, end)
     if (from > result.first) return 0
     this.classified += end - from
     this.rejected += result.rejected.length
@@ -205,7 +216,7 @@ function countsOf(partitions: readonly UnsequencedTally[], lastRejects: readonly
     rejected: sum(partitions.map(({ rejected }) => rejected)),
     byReason,
     lastRejects,
-    partitions: partitions.map(({ classified, rejected }) => ({ classified, rejected, again: 0 })),
+    partitions: partitions.map(({ classified, rejected, upTo }) => ({ classified, rejected, again: 0, upTo })),
     ends: 0,
     firstWithoutEnd: null,
     firstAgain: null,

@@ -9,10 +9,14 @@ const MOST_WORKERS = 1000
 /** Results of jobs that nobody has heard of yet are kept until the log of jobs was read, but no more than these. */
 const MOST_WAITING = 10_000
 
-interface WaitingResult {
+/** A message of `results`. */
+export interface TalliedMessage {
   readonly partition: number
   readonly head: ResultsHead
+  /** When the broker appended it, in ms since 1970. */
   readonly at: number
+  /** Whether earlier ones of its partition were deleted before they were read. */
+  readonly isAfterLoss: boolean
 }
 
 /** The tallies of the jobs that are shown. It forgets those of other jobs. */
@@ -21,18 +25,17 @@ export class TallyBook {
   readonly #tallies = new Map<string, ResultTally>()
   /** Jobs that are known and not counted. */
   #others = new Set<string>()
-  #waiting: WaitingResult[] = []
+  #waiting: TalliedMessage[] = []
 
   tallyOf(id: string): ResultTally | null {
     return this.#tallies.get(id) ?? null
   }
 
-  /** Takes a message of `results`. `at`: when the broker appended it, in ms since 1970. */
-  take(partition: number, head: ResultsHead, at: number): void {
-    const { job } = head.value
+  take(result: TalliedMessage): void {
+    const { job } = result.head.value
     const tally = this.#tallies.get(job)
-    if (tally) this.#count(tally, { partition, head, at })
-    else if (!this.#others.has(job) && this.#waiting.length < MOST_WAITING) this.#waiting.push({ partition, head, at })
+    if (tally) this.#count(tally, result)
+    else if (!this.#others.has(job) && this.#waiting.length < MOST_WAITING) this.#waiting.push(result)
   }
 
   /** Counts these jobs from now on, and takes what waited for them. `others`: the ids of all other known jobs. */
@@ -55,8 +58,8 @@ export class TallyBook {
     this.#waiting = []
   }
 
-  #count(tally: ResultTally, { partition, head, at }: WaitingResult): void {
-    const rows = tally.take(partition, head, at)
+  #count(tally: ResultTally, { partition, head, at, isAfterLoss }: TalliedMessage): void {
+    const rows = tally.take(partition, head, at, isAfterLoss)
     if (rows === 0 || head.kind !== 'result') return
     const { by, rejected } = head.value
     const worker = this.workerRows.get(by) ?? { window: new RateWindow(), rows: 0, rejected: 0 }

@@ -15,8 +15,11 @@ const PART = 1 / 4
 export interface FollowedTopic {
   readonly topic: string
   readonly time: Time
-  /** Gets the messages of each partition in log order. Their bytes are freed afterwards. */
-  take(partition: number, message: Message): void
+  /**
+   * Gets the messages of each partition in log order. Their bytes are freed afterwards. `isAfterLoss`: earlier ones were deleted
+   * before they were read.
+   */
+  take(partition: number, message: Message, isAfterLoss: boolean): void
 }
 
 /**
@@ -132,7 +135,7 @@ export class TopicFollower {
 
   #drain(queue: PartitionQueue): void {
     for (let message = this.#feed.take(queue); message; message = this.#feed.take(queue)) {
-      this.#take(queue.partition, message)
+      this.#take(queue.partition, message, queue.lost !== null && message.offset >= queue.lost.end)
       if (message.value !== null) freePart(message.value)
     }
   }

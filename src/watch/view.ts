@@ -91,10 +91,10 @@ export interface JobRows {
   /**
    * Rows in the topic of the job. Its publisher reports those that are acknowledged. Where none reports, the last messages of each
    * partition tell: exactly, unless rows of other jobs hide later ones, and then it is a lower bound. Of a job without sequence
-   * it is the number of messages since the job was opened, if no other open job uses the topic.
+   * it is `classified` and the messages that wait in its topic, if no other open job uses that.
    */
   readonly published: number | null
-  /** Rejects included. */
+  /** Rejects included. Of a job without sequence, those whose results are not deleted yet. */
   readonly classified: number | null
   readonly written: number | null
   readonly rejected: number | null

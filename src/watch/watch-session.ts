@@ -18,7 +18,8 @@ const LAST_ROWS = { maxWaitMs: 0, maxPartitionBytes: BATCH_BYTES, maxBytes: 4 * 
 
 /** Who gets what is read. */
 export interface SessionTakers {
-  results(partition: number, message: Message): void
+  /** `isAfterLoss`: earlier ones were deleted before they were read. */
+  results(partition: number, message: Message, isAfterLoss: boolean): void
   reports(message: Message): void
 }
 

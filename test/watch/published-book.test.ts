@@ -5,9 +5,10 @@ import { newJob } from '../../src/core/job.ts'
 import { placeOf } from '../../src/core/sequence.ts'
 import type { Job } from '../../src/model.ts'
 import { PipelineWatch } from '../../src/watch/pipeline-watch.ts'
-import { encodeEndOfInput, encodeJob, encodeRows } from '../../src/wire/codec.ts'
+import { encodeEndOfInput, encodeJob, encodeResult, encodeRows } from '../../src/wire/codec.ts'
 import type { Content, Transaction } from '../fakes/partition-log.ts'
 import { fakePipeline } from '../fakes/pipeline.ts'
+import { resultRecord } from '../helpers/result-record.ts'
 
 const LAYOUT = { partitions: 2, blockRows: 10 }
 
@@ -39,8 +40,11 @@ async function foreign(t: TestContext) {
     const job = (await watch.look()).jobs.find(each => each.id === id)!
     return [job.rows.total, job.rows.published, ...job.partitions.map(({ published }) => published)]
   }
-  return { open, send, end, look, cluster, topics, log }
+  return { open, send, end, look, watch, running, cluster, topics, log }
 }
+
+const resultOf = (first: number, count: number) =>
+  encodeResult(resultRecord({ first, count, rows: Array.from({ length: count }, () => ['x']) }))
 
 test('rows in messages of less than a block are counted exactly, and so are those that come later', async t => {
   const { open, send, end, look } = await foreign(t)
@@ -111,4 +115,48 @@ test('a look costs a bounded number of fetches, and none where nothing has come'
   fetches = 0
   await look('j0')
   assert.equal(fetches, 0)
+})
+
+test('rows whose results retention has deleted have a result all the same', async t => {
+  const { open, send, watch, log } = await foreign(t)
+  const job = open('j')
+  for (let seq = 0; seq < 60; seq += 10) send(job, seq, 10)
+  const classify = (partition: number, first: number) =>
+    log('results', partition).append([{ key: null, value: resultOf(first, 10) }])
+  for (const first of [0, 10, 20]) classify(0, first)
+  classify(1, 0)
+  log('results', 0).truncate(2)
+  const [seen] = (await watch.look()).jobs
+  assert.deepEqual(
+    seen!.partitions.map(({ published, classified }) => [published, classified]),
+    [
+      [30, 30],
+      [30, 10],
+    ],
+  )
+  assert.deepEqual([seen!.rows.classified, seen!.waitsFor!.row], [40, 30])
+})
+
+test('events wait as long as their commit says, whatever retention deleted and whatever markers are in the log', async t => {
+  const { open, watch, running, topics, log } = await foreign(t)
+  open('j', { sequenced: false, bounded: false, blockRows: 1 })
+  const head = { job: 'j', epoch: 0, from: 0, seq: null, count: 1, line: null, lineSteps: null }
+  const event = (transaction: Transaction | null = null) =>
+    log('rows', 0).append([{ key: null, value: encodeRows({ ...head, rows: [['1']] }) }], transaction)
+  const transaction: Transaction = { state: 'open' }
+  for (let i = 0; i < 4; i++) event()
+  event(transaction)
+  log('rows', 0).finish(transaction, 'committed')
+  for (let first = 0; first < 5; first++)
+    log('results', 0).append([{ key: null, value: resultOf(first, 1) }])
+  log('results', 0).truncate(5)
+  const offsets = await running.kafka.groupOffsets('p.workers', [topics.rows])
+  await offsets.commit([{ topic: topics.rows, partition: 0, offset: 6, metadata: null }])
+  const lag = async () => {
+    const [job] = (await watch.look()).jobs
+    return [job!.rows.published! - job!.rows.classified!, job!.partitions[0]!.lagRows, job!.phase]
+  }
+  assert.deepEqual(await lag(), [0, 0, 'waiting'])
+  event()
+  assert.deepEqual(await lag(), [1, 1, 'publishing'])
 })

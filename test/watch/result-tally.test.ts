@@ -146,3 +146,13 @@ test('messages of other partitions, and forged reasons and numbers, keep the mem
   assert.equal(lastRejects.length, 5)
   assert.deepEqual(tally.counts(JOB, [0]).firstMissing, { row: 4, partition: 1 })
 })
+
+test('a result after deleted ones says that every row before it has one', () => {
+  const tally = new ResultTally(LAYOUT)
+  assert.equal(tally.take(0, result({ first: 8, count: 2 }), AT, true), 2)
+  const { classified, firstMissing } = tally.counts(JOB, [0])
+  assert.deepEqual([classified, firstMissing], [10, { row: 4, partition: 1 }])
+  const value = { job: 'j', epoch: 0, from: 0, attempt: 0, partition: 1, rows: 16, total: TOTAL }
+  tally.take(1, { kind: 'end', value }, AT, true)
+  assert.deepEqual(tally.counts(JOB, [0]).classified, 26, 'and so does an end of input')
+})
