@@ -11,9 +11,12 @@ export interface MeteredParts extends ReportedParts {
   readonly arrived: number | null
 }
 
+/** The parts of a command, each with rows that may wait in it. */
+export type CommandPart = 'publishing' | 'working' | 'collecting'
+
 export interface Moment {
-  /** For how many seconds nothing of the command has moved. */
-  readonly stillSeconds: number
+  /** For how many seconds nothing has moved in each part: rows that are published are no progress of a classifier. */
+  readonly stillSeconds: Readonly<Record<CommandPart, number>>
   readonly stalledAfterSeconds: number
   /** For how many seconds no broker has answered. Null: one answers, or nobody asked. */
   readonly outageSeconds: number | null
@@ -30,10 +33,14 @@ export function livenessOf(parts: MeteredParts, moment: Moment): Health {
   const silent = parts.working?.workers.find(({ heardSeconds }) => heardSeconds >= stalledAfterSeconds)
   if (silent)
     return unwell(`worker ${silent.name} has said nothing for ${seconds(silent.heardSeconds)}. It may be frozen`)
-  const waits = whatWaits(parts)
-  const still = `nothing has moved for ${seconds(stillSeconds)}`
-  if (waits !== null && stillSeconds >= stalledAfterSeconds) return unwell(`${waits}, and ${still}`)
-  return well(`${waits ?? `no rows wait here${blockedBy(parts.collecting)}`}; ${still}`)
+  const waiting = whatWaits(parts)
+  const still = (part: CommandPart) => `nothing has moved for ${seconds(stillSeconds[part])}`
+  const stuck = waiting.find(({ part }) => stillSeconds[part] >= stalledAfterSeconds)
+  if (stuck) return unwell(`${stuck.text}, and ${still(stuck.part)}`)
+  const [first] = waiting
+  if (first) return well(`${first.text}; ${still(first.part)}`)
+  const all = `nothing has moved for ${seconds(Math.min(...Object.values(stillSeconds)))}`
+  return well(`no rows wait here${blockedBy(parts.collecting)}; ${all}`)
 }
 
 function well(reason: string): Health {
@@ -44,22 +51,30 @@ function unwell(reason: string): Health {
   return { isGood: false, reason }
 }
 
-/** The rows that wait in this command, or null. */
-function whatWaits({ working, publishing, collecting, sent, arrived }: MeteredParts): string | null {
+/** The rows that wait in this command, by part. */
+function whatWaits(parts: MeteredParts): { readonly part: CommandPart; readonly text: string }[] {
+  const { working, publishing, collecting, sent, arrived } = parts
+  const waiting: { part: CommandPart; text: string }[] = []
   const oldest = working && withOldestBatch(working)
-  if (oldest)
-    return `worker ${oldest.name} has had ${describeBatch(oldest.batch)} in its classifier for ${seconds(oldest.batch.seconds)}`
-  if (publishing && sent !== null && sent > publishing.published)
-    return `${sent - publishing.published} rows of job ${publishing.job} are sent and not acknowledged`
+  if (oldest) {
+    const text = `worker ${oldest.name} has had ${describeBatch(oldest.batch)} in its classifier for ${seconds(oldest.batch.seconds)}`
+    waiting.push({ part: 'working', text })
+  }
+  if (publishing && sent !== null && sent > publishing.published) {
+    const text = `${sent - publishing.published} rows of job ${publishing.job} are sent and not acknowledged`
+    waiting.push({ part: 'publishing', text })
+  }
   if (collecting && arrived !== null && collecting.waiting === null) {
     const left = arrived - collecting.written - collecting.rejected
-    if (left > 0) return `${left} rows of job ${collecting.job} have arrived and are not written`
+    const text = `${left} rows of job ${collecting.job} have arrived and are not written`
+    if (left > 0) waiting.push({ part: 'collecting', text })
   }
-  return null
+  return waiting
 }
 
 function describeBatch({ job, row, rows, topic, partition }: BatchInHand): string {
-  const which = row === null ? counted(rows, 'row') : `rows ${row} to ${row + rows - 1}`
+  const from = row === null ? '' : rows === 1 ? ` (${row})` : ` (from row ${row} on)` // perhaps of several blocks
+  const which = `${counted(rows, 'row')}${from}`
   return `${which} of job ${job} (${topic}[${partition}])`
 }
 

@@ -5,7 +5,7 @@ import type { ReportedParts } from '../reports/report.ts'
 import { realTime, type Time } from '../support/clock.ts'
 import { ClusterReach, connectTo } from './cluster-reach.ts'
 import { type Health, healthRoute } from './health.ts'
-import { livenessOf } from './liveness.ts'
+import { type CommandPart, livenessOf } from './liveness.ts'
 import type { CommandMetrics } from './metrics/command-metrics.ts'
 import { metricsRoute } from './metrics/metrics-route.ts'
 import type { Route } from './server.ts'
@@ -39,8 +39,8 @@ export class Meter implements Observer {
   readonly #needs = new Map<string, number>()
   #sent: number | null = null
   #arrived: number | null = null
-  #moved: string
-  #movedAt: number
+  /** By part, the counts that change when a row moves on in it, and when they last did. */
+  readonly #moved = new Map<CommandPart, { readonly counts: string; readonly at: number }>()
   readonly #stop: () => void
 
   constructor(options: MeterOptions) {
@@ -49,8 +49,7 @@ export class Meter implements Observer {
     this.#time = time
     this.#loading = this.#load()
     this.#loading.catch(() => {}) // a scrape throws it
-    this.#moved = this.#counts()
-    this.#movedAt = time.now()
+    this.#lookForMoves()
     this.#stop = time.every(LOOK_MS, () => this.#lookForMoves())
     this.routes = [
       metricsRoute(async () => (await this.#loading).registry),
@@ -106,7 +105,8 @@ export class Meter implements Observer {
     this.#lookForMoves()
     const moment = { stalledAfterSeconds: this.#options.stalledAfterSeconds, outageSeconds: null }
     const parts = { ...this.#look(), sent: this.#sent, arrived: this.#arrived }
-    const stillSeconds = (this.#time.now() - this.#movedAt) / 1000
+    const still = (part: CommandPart) => (this.#time.now() - this.#moved.get(part)!.at) / 1000
+    const stillSeconds = { publishing: still('publishing'), working: still('working'), collecting: still('collecting') }
     const health = livenessOf(parts, { ...moment, stillSeconds })
     if (health.isGood || this.#reach === null) return health
     return livenessOf(parts, { ...moment, stillSeconds, outageSeconds: await this.#reach.outageSeconds() })
@@ -141,16 +141,15 @@ export class Meter implements Observer {
   }
 
   #lookForMoves(): void {
-    const counts = this.#counts()
-    if (counts === this.#moved) return
-    this.#moved = counts
-    this.#movedAt = this.#time.now()
-  }
-
-  /** Changes when a row moves on. */
-  #counts(): string {
     const { publishing, working, collecting } = this.#look()
     const classified = working?.workers.reduce((sum, { rows }) => sum + rows, 0)
-    return [publishing?.published, classified, collecting?.written, collecting?.rejected, this.#arrived].join()
+    this.#noteMove('publishing', [publishing?.published])
+    this.#noteMove('working', [classified])
+    this.#noteMove('collecting', [collecting?.written, collecting?.rejected, this.#arrived])
+  }
+
+  #noteMove(part: CommandPart, all: readonly (number | null | undefined)[]): void {
+    const counts = all.join()
+    if (this.#moved.get(part)?.counts !== counts) this.#moved.set(part, { counts, at: this.#time.now() })
   }
 }

@@ -1,7 +1,7 @@
 import { keyOf } from '../kafka/topic-partition.ts'
 import type { Job } from '../model.ts'
 import { etaSeconds } from './eta.ts'
-import type { JobFacts, PipelineFacts } from './facts.ts'
+import type { JobFacts, PartitionFacts, PipelineFacts } from './facts.ts'
 import { helpFor } from './help.ts'
 import { processesOf, type RowsOfJob, rowsOf } from './job-rows.ts'
 import { isOpen, phaseOf } from './phase.ts'
@@ -52,28 +52,33 @@ export function jobView(facts: PipelineFacts, of: JobFacts, { heard, owners, wor
 
 /** When something of the job last moved. Null: nothing did since it was opened, as far as the watch knows. */
 function lastMove({ board, partitions }: PipelineFacts, { job, openedAt, tally }: JobFacts): number | null {
-  const arrivals = job.state === 'open' ? arrivalsOf(partitions, job, openedAt) : []
+  const arrival = job.state === 'open' ? arrivalOf(partitionsOf(partitions, job), job) : null
   const moves = [
     job.at > openedAt ? job.at : null,
     tally?.window.lastAt,
     board.movedAt('publishing', job.id),
     board.movedAt('collecting', job.id),
-    ...arrivals,
+    arrival !== null && arrival > openedAt ? arrival : null,
   ].filter(move => move !== null && move !== undefined)
   return moves.length === 0 ? null : Math.max(...moves)
 }
 
 /**
- * When rows arrived, as far as that is known. An event that waits has arrived after a time without any, also where the watch did
- * not see it come.
+ * The arrival of rows that counts as a move. Of a job with an end the last one: its publisher works. Events may come for ever
+ * while no classifier takes them, so of a job of events the row that has waited longest counts: it began the wait.
  */
-function arrivalsOf(partitions: PipelineFacts['partitions'], { topic, bounded }: Job, openedAt: number): number[] {
-  const arrivals: number[] = []
+function arrivalOf(partitions: readonly PartitionFacts[], { bounded }: Job): number | null {
+  const times = partitions.map(({ grewAt, oldestAt }) => (bounded ? grewAt : oldestAt)).filter(at => at !== null)
+  if (times.length === 0) return null
+  return bounded ? Math.max(...times) : Math.min(...times)
+}
+
+function partitionsOf(partitions: PipelineFacts['partitions'], { topic }: Job): PartitionFacts[] {
+  const found: PartitionFacts[] = []
   for (let partition = 0; ; partition++) {
     const here = partitions.get(keyOf({ topic, partition }))
-    if (!here) return arrivals
-    if (here.grewAt !== null) arrivals.push(here.grewAt)
-    if (!bounded && here.oldestAt !== null && here.oldestAt > openedAt) arrivals.push(here.oldestAt)
+    if (!here) return found
+    found.push(here)
   }
 }
 

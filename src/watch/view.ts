@@ -55,7 +55,10 @@ export interface JobView {
   readonly id: string
   readonly phase: JobPhase
   readonly openedAt: number
-  /** When something of the job last moved, in milliseconds since 1970. Null: never since the watch began. */
+  /**
+   * When something of the job last moved, in milliseconds since 1970. Events that arrive are no move: the one that has waited
+   * longest begins the wait. Null: never since the watch began.
+   */
   readonly movedAt: number | null
   readonly by: string
   readonly bounded: boolean

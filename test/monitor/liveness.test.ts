@@ -19,9 +19,10 @@ function collecting(parts: Partial<CollectingReport> = {}): CollectingReport {
 }
 
 /** What a probe hears 70 s after something moved. */
-function health(parts: Partial<MeteredParts>, moment: Partial<Moment> = {}): string {
-  const still = { stillSeconds: 70.5, stalledAfterSeconds: 60, outageSeconds: null }
-  const { isGood, reason } = livenessOf({ ...NOTHING, ...parts }, { ...still, ...moment })
+function health(parts: Partial<MeteredParts>, moment: Partial<Moment['stillSeconds'] & Moment> = {}): string {
+  const { publishing = 70.5, working = 70.5, collecting = 70.5, outageSeconds = null } = moment
+  const still = { stillSeconds: { publishing, working, collecting }, stalledAfterSeconds: 60, outageSeconds }
+  const { isGood, reason } = livenessOf({ ...NOTHING, ...parts }, still)
   return `${isGood ? 'ok' : 'not live'}: ${reason}`
 }
 
@@ -34,9 +35,10 @@ test('a worker without rows is live, however long nothing comes', () => {
 
 test('a classifier that hangs is named with its rows, once nothing has moved for the stated time', () => {
   const hangs = { working: working(worker(), worker({ name: 'mill-1-2', state: 'busy', batch: BATCH })) }
-  const batch = 'worker mill-1-2 has had rows 100 to 149 of job orders (rowmill.bulk[3]) in its classifier for 70 s'
+  const batch =
+    'worker mill-1-2 has had 50 rows (from row 100 on) of job orders (rowmill.bulk[3]) in its classifier for 70 s'
   assert.equal(health(hangs), `not live: ${batch}, and nothing has moved for 70 s`)
-  assert.equal(health(hangs, { stillSeconds: 59 }), `ok: ${batch}; nothing has moved for 59 s`) // other workers move
+  assert.equal(health(hangs, { working: 59 }), `ok: ${batch}; nothing has moved for 59 s`) // other workers move
 })
 
 test('a job without numbers of rows says how many rows wait', () => {
@@ -47,7 +49,7 @@ test('a job without numbers of rows says how many rows wait', () => {
 test('a worker that says nothing is frozen, whatever the others do', () => {
   const frozen = worker({ name: 'mill-1-2', heardSeconds: 61 })
   const said = 'not live: worker mill-1-2 has said nothing for 61 s. It may be frozen'
-  assert.equal(health({ working: working(worker(), frozen) }, { stillSeconds: 0 }), said)
+  assert.equal(health({ working: working(worker(), frozen) }, { working: 0 }), said)
 })
 
 test('an outage is no reason to start again, whatever waits', () => {
@@ -76,4 +78,18 @@ test('a collector is live while it waits for a row, and not while rows that came
     health({ collecting: collecting({ written: 87, rejected: 3 }), arrived: 90 }),
     'ok: no rows wait here; nothing has moved for 70 s',
   )
+})
+
+test('rows that are published are no progress of a classifier that hangs, and the other way round', () => {
+  const hangs = working(worker({ name: 'mill-1-2', state: 'busy', batch: BATCH }))
+  const publishing = { job: 'orders', published: 500, total: null }
+  assert.match(
+    health({ working: hangs, publishing, sent: 500 }, { publishing: 0 }),
+    /^not live: worker mill-1-2 has had 50 rows/,
+  )
+  assert.match(
+    health({ working: hangs, publishing, sent: 600 }, { working: 0 }),
+    /^not live: 100 rows .* not acknowledged/,
+  )
+  assert.match(health({ working: hangs, publishing, sent: 600 }, { working: 0, publishing: 0 }), /^ok: worker mill-1-2/)
 })

@@ -89,7 +89,7 @@ test('a worker whose classifier hangs is not live until it goes on, and says whi
   const args = ['work', '--classifier', classifier.file, '--workers', '1', '--probe', '0', '--stalled-after', '2']
   const { probe } = await serve(t, args, env)
   const said =
-    /^503 not live: worker \S+-1 has had rows 100 to 149 of job orders \(\S+\[2\]\) in its classifier for \d+ s, /
+    /^503 not live: worker \S+-1 has had 50 rows \(from row 100 on\) of job orders \(\S+\[2\]\) in its classifier for \d+ s, /
   await until('it is not live, and says so', async () => said.test(await probe('/livez')))
   assert.match(await probe('/readyz'), /^200 /)
   writeFileSync(classifier.go, '')
@@ -171,7 +171,7 @@ test('a run counts rows at each stage, says which rows hang, and closes its port
   const { probe, value, finished } = await serve(t, ['run', input, output, ...options], {
     ROWMILL_BROKERS: await brokerAddress(),
   })
-  const said = /^503 .*-1 has had rows 100 to 149 of job \S+ \(\S+\[2\]\) in its classifier for \d+ s, /
+  const said = /^503 .*-1 has had 50 rows \(from row 100 on\) of job \S+ \(\S+\[2\]\) in its classifier for \d+ s, /
   await until('it is not live, and says so', async () => said.test(await probe('/livez')))
   const count = (stage: string) => value(`rowmill_${stage}_rows_total`)
   await until('what came before is written', async () => (await count('written')) === 100)

@@ -356,3 +356,14 @@ test('a job of events that was quiet for long is stalled only once its rows have
   }
   assert.deepEqual([0.1, 59, 61].map(phaseAfter), ['publishing', 'publishing', 'stalled'])
 })
+
+test('a job of events to which rows come all the time is stalled when none of them is classified', () => {
+  const at = (oldest: number, done: readonly number[] = []) => {
+    const grows = madePartition({ committed: 0, end: 100, oldestAt: NOW - oldest * 1000, grewAt: NOW })
+    const { phase, movedAt } = viewOf(madeFacts({ jobs: [madeJobFacts(EVENTS, done)], partitions: [grows, grows] }))
+    return [phase, (NOW - movedAt!) / 1000]
+  }
+  assert.deepEqual(at(59), ['publishing', 59])
+  assert.deepEqual(at(61), ['stalled', 61])
+  assert.deepEqual(at(61, [1, 1]), ['publishing', 5], 'a row was classified 5 s ago')
+})
