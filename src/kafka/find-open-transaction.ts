@@ -1,4 +1,5 @@
 import type { Kafka } from './client.ts'
+import type { Reader } from './reader.ts'
 import type { PartitionOffset } from './topic-partition.ts'
 
 /**
@@ -11,19 +12,30 @@ export async function findOpenTransaction(kafka: Kafka, topic: string): Promise<
     kafka.reader([topic], { operation: 'Describe' }),
   ])
   try {
-    const count = readable.partitions(topic)
-    const partitions = Array.from({ length: count }, (_, partition) => ({ topic, partition }))
-    const before = await readable.offsets(partitions, 'end')
-    const ends = await log.ends(topic, count)
-    const suspects = before.filter(({ partition, offset }) => ends[partition]! > offset)
-    if (suspects.length === 0) return null
-    // Messages may have come between the two requests. An open transaction is still where it was.
-    const now = await readable.offsets(suspects, 'end')
-    return (
-      suspects.find(at => now.some(({ partition, offset }) => partition === at.partition && offset === at.offset)) ??
-      null
+    const ends = await log.ends(topic, readable.partitions(topic))
+    const [first] = await openTransactions(
+      readable,
+      ends.map((offset, partition) => ({ topic, partition, offset })),
     )
+    return first ?? null
   } finally {
     await Promise.all([readable.close(), log.close()])
   }
+}
+
+/**
+ * Of these partitions, each with where its log ended a moment ago: those where an open transaction holds up messages, with the
+ * offset at which it begins. `readable` is a reader with stable ends.
+ */
+export async function openTransactions(readable: Reader, ends: readonly PartitionOffset[]): Promise<PartitionOffset[]> {
+  const before = await readable.offsets(ends, 'end')
+  const suspects = before.filter(at => ends.some(end => isSame(at, end) && at.offset < end.offset))
+  if (suspects.length === 0) return []
+  // A transaction may have ended since. One that is open is still where it was.
+  const now = await readable.offsets(suspects, 'end')
+  return suspects.filter(at => now.some(found => isSame(at, found) && at.offset === found.offset))
+}
+
+function isSame(a: PartitionOffset, b: PartitionOffset): boolean {
+  return a.partition === b.partition && a.topic === b.topic
 }

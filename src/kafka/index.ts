@@ -17,7 +17,7 @@ export type {
   Operation,
 } from './describe-requests.ts'
 export { describeKafkaError } from './errors.ts'
-export { findOpenTransaction } from './find-open-transaction.ts'
+export { findOpenTransaction, openTransactions } from './find-open-transaction.ts'
 export { type Committed, GroupOffsets } from './group-offsets.ts'
 export { TRACEPARENT } from './headers.ts'
 export type { ClientLimits } from './limits.ts'

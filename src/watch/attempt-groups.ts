@@ -3,6 +3,7 @@ import { keyOf } from '../kafka/topic-partition.ts'
 import type { Job } from '../model.ts'
 import type { PipelineConnection } from '../pipeline/context.ts'
 import { workersGroup } from '../pipeline/topic-names.ts'
+import { allSettled } from '../support/all-settled.ts'
 
 /** What the group of a later attempt committed, and who is in it. */
 export interface AttemptOffsets {
@@ -28,10 +29,8 @@ export class AttemptGroups {
     const others = [...this.#groups].filter(([id]) => !ids.has(id))
     for (const [id] of others) this.#groups.delete(id)
     await Promise.all(others.map(([, group]) => closeOnce(group)))
-    const asked = await Promise.allSettled(jobs.map(job => this.#askOne(job))) // none may go on after it is closed
-    const failed = asked.find(({ status }) => status === 'rejected')
-    if (failed) throw (failed as PromiseRejectedResult).reason
-    return new Map(jobs.map(({ id }, i) => [id, (asked[i] as PromiseFulfilledResult<AttemptOffsets>).value]))
+    const asked = await allSettled<AttemptOffsets[]>(jobs.map(job => this.#askOne(job))) // none may go on after it is closed
+    return new Map(jobs.map(({ id }, i) => [id, asked[i]!]))
   }
 
   async close(): Promise<void> {

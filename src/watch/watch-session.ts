@@ -1,9 +1,11 @@
 import type { DescribedGroup, Fetched, GroupOffsets, Message, PartitionOffset, Reader } from '../kafka/index.ts'
+import { openTransactions } from '../kafka/index.ts'
 import { keyOf } from '../kafka/topic-partition.ts'
 import type { Job } from '../model.ts'
 import type { PipelineConnection } from '../pipeline/context.ts'
 import { JobLog } from '../pipeline/job-log.ts'
 import { type PipelineTopics, rowTopics, topicsOf, workersGroup } from '../pipeline/topic-names.ts'
+import { allSettled } from '../support/all-settled.ts'
 import type { Time } from '../support/clock.ts'
 import { AttemptGroups, type AttemptOffsets } from './attempt-groups.ts'
 import type { CommittedPartition } from './partition-book.ts'
@@ -108,12 +110,13 @@ export class WatchSession {
     const now = this.#time.now()
     if (now - this.#askedAt > METADATA_MS) {
       this.#askedAt = now
-      await Promise.all([this.#log.partitionsNow(this.#topics.results), this.#lookForReports()])
+      await allSettled([this.#log.partitionsNow(this.#topics.results), this.#lookForReports()])
     }
     const { jobs, results, reports } = this.#topics
     const rows = this.#rowTopics.flatMap(topic => this.#partitionsOf(topic))
     const others = [jobs, results, ...(this.#reports ? [reports] : [])].flatMap(topic => this.#partitionsOf(topic))
-    const [committed, group, ends] = await Promise.all([
+    const [committed, group, ends] = await allSettled([
+      // none may connect again after the session is closed
       this.#group.committed(rows),
       this.#group.describe(),
       this.#log.offsets([...rows, ...others], 'end'),
@@ -166,11 +169,8 @@ export class WatchSession {
    * messages, with the offset at which it begins.
    */
   async openTransactions(partitions: readonly PartitionOffset[]): Promise<PartitionOffset[]> {
-    if (partitions.length === 0) return []
     this.#stable ??= this.#openStable()
-    const readable = await (await this.#stable).offsets(partitions, 'end')
-    const ends = new Map(partitions.map(at => [keyOf(at), at.offset]))
-    return readable.filter(at => at.offset < ends.get(keyOf(at))!)
+    return openTransactions(await this.#stable, partitions)
   }
 
   /** Resolves when the reports below these offsets are taken. */

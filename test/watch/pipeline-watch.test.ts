@@ -5,6 +5,7 @@ import { reopen } from '../../src/jobs/reopen.ts'
 import { encodeReport } from '../../src/reports/report-text.ts'
 import { PipelineWatch, type PipelineWatchOptions } from '../../src/watch/pipeline-watch.ts'
 import type { JobView, PipelineView } from '../../src/watch/view.ts'
+import { FakeGroupOffsets } from '../fakes/group-offsets.ts'
 import type { Transaction } from '../fakes/partition-log.ts'
 import { fakePipeline } from '../fakes/pipeline.ts'
 import { Exclaimer, numbered } from '../helpers/exclaimer.ts'
@@ -265,4 +266,25 @@ test('of a job that is opened again, owner, lag and wait are those of the group 
     ],
   )
   await worker.drain()
+})
+
+test('a look that fails leaves no request behind, which would connect again after its session is closed', async t => {
+  const { watch, cluster } = await watched(t)
+  const watching = watch()
+  await watching.look()
+  const asked = t.mock.method(FakeGroupOffsets.prototype, 'describe', async () => {
+    throw new Error('the coordinator moves')
+  })
+  const answer = gate()
+  cluster.onOffsets = () => answer.promise
+  let isOver = false
+  const looking = watching.look().finally(() => {
+    isOver = true
+  })
+  looking.catch(() => {})
+  await until('a request has failed', () => asked.mock.callCount() > 0)
+  await new Promise(resolve => setImmediate(resolve))
+  assert.equal(isOver, false, 'it waits for the other request')
+  answer.resolve()
+  await assert.rejects(looking, /the coordinator moves/)
 })
