@@ -11,8 +11,8 @@ import { encodeReport } from './report-text.ts'
 const LOOK_MS = 1000
 /** How often it reports while counts change, or while it has rows in hand: if it is killed then, that shows soon. */
 const BUSY_SECONDS = 2
-/** How often it reports while nothing changes. */
-const IDLE_SECONDS = 10
+/** How often it reports while nothing changes. An idle worker that is killed shows only when its next report is late. */
+const IDLE_SECONDS = 3
 /** A report that is longer comes less often. */
 const BYTES_PER_SECOND = 60_000
 /** After a report that did not arrive. */
@@ -36,7 +36,7 @@ export interface ReporterOptions {
 
 /**
  * Reports what a command does, in the topic `reports` of its pipeline: within a second if the state of a part changes, every 2 s
- * while counts change or rows are in hand, and every 10 s otherwise. It has a connection of its own, so that no row ever waits for a report.
+ * while counts change or rows are in hand, and every 3 s otherwise. It has a connection of its own, so that no row ever waits for a report.
  * A report that does not arrive is no error: the next one says more. If reports cannot be written at all, it logs that once.
  */
 export class Reporter {

@@ -81,7 +81,7 @@ class Reported {
   }
 }
 
-test('a command reports at once, every 2 s while counts change, every 10 s otherwise, and when it ends', async () => {
+test('a command reports at once, every 2 s while counts change, every 3 s otherwise, and when it ends', async () => {
   const reported = await Reported.start()
   assert.equal(await reported.pass(0.01), 1)
   const [first] = reported.reports
@@ -91,8 +91,8 @@ test('a command reports at once, every 2 s while counts change, every 10 s other
   )
   assert.equal(await reported.busy(20), 10)
   assert.equal(await reported.pass(3), 1)
-  assert.equal(reported.reports.at(-1)!.everySeconds, 10, 'it says that it reports less often now')
-  assert.equal(await reported.pass(30), 3)
+  assert.equal(reported.reports.at(-1)!.everySeconds, 3, 'it says that it reports less often now')
+  assert.equal(await reported.pass(30), 10)
   await reported.reporter.close()
   assert.deepEqual([reported.reports.at(-1)!.isLast, reported.said], [true, []])
   assert.equal(await reported.pass(30), 0)
@@ -124,7 +124,7 @@ test('time that passes is no change', async () => {
     reported.parts = working({ ...idle, heardSeconds: seconds / 10 })
     await reported.pass(1)
   }
-  assert.equal(reported.reports.length - before, 2)
+  assert.equal(reported.reports.length - before, 7)
 })
 
 test('a command that has rows in hand reports every 2 s, so that its death shows soon', async () => {
@@ -152,7 +152,7 @@ test('a command that has rows in hand reports every 2 s, so that its death shows
     const reported = await Reported.start()
     reported.parts = parts
     await reported.pass(4)
-    assert.equal(await reported.pass(20), 2, what)
+    assert.equal(await reported.pass(20), 7, what)
   }
 })
 
