@@ -5,10 +5,11 @@ import { Readable } from 'node:stream'
 import { RowmillError } from '../src/errors.ts'
 import type { Source, SourceHeader, SourceRows } from '../src/index.ts'
 import { type CsvDialect, checkReadCsv } from '../src/pandas/read-csv.ts'
+import { isLoopback } from '../src/support/loopback.ts'
 import { splitRecords } from './csv/records.ts'
 import { CsvSource, type CsvSourceOptions } from './csv-source.ts'
 import { abandon } from './tcp/abandon.ts'
-import { describeAddress, isLoopback, type TcpAddress } from './tcp/address.ts'
+import { describeAddress, type TcpAddress } from './tcp/address.ts'
 import { brokenOff, readFrames } from './tcp/frames.ts'
 
 export interface TcpSourceOptions extends Pick<CsvSourceOptions, 'readCsv' | 'delimiter' | 'indexKind' | 'say'> {
@@ -95,7 +96,7 @@ export class TcpSource implements Source {
       throw new RowmillError('INPUT_UNREADABLE', message, { ...address }, { cause })
     }
     const { port } = this.#server.address() as AddressInfo
-    const warning = isLoopback(address) ? '' : '. Anybody who can reach this address can send the rows of the job'
+    const warning = isLoopback(address.host) ? '' : '. Anybody who can reach this address can send the rows of the job'
     say?.(`listening on ${describeAddress({ ...address, port })} for one sender${warning}`)
     const [sender] = (await once(this.#server, 'connection', { signal })) as [Socket]
     this.#sender = sender

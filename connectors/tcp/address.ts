@@ -25,8 +25,3 @@ export function tcpAddress(text: string): TcpAddress | null {
 export function describeAddress({ host, port }: TcpAddress): string {
   return `${SCHEME}${host.includes(':') ? `[${host}]` : host}:${port}`
 }
-
-/** Whether only programs on this machine can reach the address. */
-export function isLoopback({ host }: TcpAddress): boolean {
-  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
-}

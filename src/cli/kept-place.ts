@@ -1,8 +1,8 @@
-import { statfsSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { statSync } from 'node:fs'
 import { startsOwn } from '../broker/kept/kept-broker.ts'
 import { keptFolder } from '../broker/kept/kept-folder.ts'
 import type { KeptPlace, UnfinishedRun } from '../run/run-options.ts'
+import { freeDiskBytesOnceMade } from '../support/free-disk.ts'
 import type { Say } from '../support/say.ts'
 import { version } from '../support/version.ts'
 
@@ -25,31 +25,22 @@ export interface KeepOptions {
 }
 
 /** Where the broker of this run stays. Null: it ends with the run. A run that is resumed goes where its topics are. */
-export function keptPlace({ input, keep, runFile, unfinished, say }: KeepOptions): KeptPlace | null {
+export async function keptPlace({ input, keep, runFile, unfinished, say }: KeepOptions): Promise<KeptPlace | null> {
   if (runFile === null) return null
   const { path } = runFile
   if (unfinished !== null) return unfinished.keptIn ? { folder: unfinished.keptIn, runFile: path } : null
   const size = keep ? statSync(input, { throwIfNoEntry: false })?.size : undefined
   if (size === undefined || size > MOST_BYTES) return null
   const folder = keptFolder(version())
-  const fault = folder === null ? 'this user has no home folder' : faultOfDisk(folder, size)
+  const fault = folder === null ? 'this user has no home folder' : await faultOfDisk(folder, size)
   if (fault === null) return { folder: folder!, runFile: path }
   say(startsOwn(fault), { level: 'warn' })
   return null
 }
 
-function faultOfDisk(folder: string, size: number): string | null {
-  const isRoomy = freeBytes(folder) >= size * WRITTEN_TIMES + SPARE_BYTES
+/** If the room cannot be told, whoever makes the folder says why. */
+async function faultOfDisk(folder: string, size: number): Promise<string | null> {
+  const free = await freeDiskBytesOnceMade(folder).catch(() => Number.POSITIVE_INFINITY)
+  const isRoomy = free >= size * WRITTEN_TIMES + SPARE_BYTES
   return isRoomy ? null : `the disk of ${folder} has too little room`
-}
-
-/** Of the disk of a folder, which may have to be made. If that is impossible, whoever tries it says why. */
-function freeBytes(folder: string): number {
-  try {
-    const { bavail, bsize } = statfsSync(folder)
-    return bavail * bsize
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return Number.POSITIVE_INFINITY
-    return freeBytes(dirname(folder))
-  }
 }

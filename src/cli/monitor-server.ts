@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
-import { isIPv4 } from 'node:net'
 import { RowmillError } from '../errors.ts'
 import type { MonitorServer, Route } from '../monitor/server.ts'
 import { OPTIONS, type OptionValues } from '../options.ts'
+import { isLoopback } from '../support/loopback.ts'
 import type { Say } from '../support/say.ts'
 import { isOpen, openWarning } from './open-file.ts'
 
@@ -28,10 +28,6 @@ export async function openMonitorServer(
   }
   const { openServer } = await import('../monitor/server.ts')
   return await openServer({ address, port, token, names, routes, say })
-}
-
-function isLoopback(address: string): boolean {
-  return address === 'localhost' || address === '::1' || (isIPv4(address) && address.startsWith('127.'))
 }
 
 /** The message never shows the token. */

@@ -1,9 +1,9 @@
-import { statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { findCacheDirectory } from '../broker/jvm/kafka-jars.ts'
 import { checkCompression } from '../kafka/compression.ts'
 import { requireRegistryClient } from '../kafka/schema-registry.ts'
 import type { Compression } from '../options.ts'
+import { freeDiskBytes } from '../support/free-disk.ts'
 import { openFilesLimit } from '../support/open-files.ts'
 
 /** What the checks ask of this machine. Tests give another one. */
@@ -32,10 +32,7 @@ export function thisMachine(): Machine {
     cacheFolder: findCacheDirectory(),
     temporaryFolder: tmpdir(),
     openFiles: openFilesLimit(),
-    freeBytes: async folder => {
-      const { bavail, bsize } = await statfs(folder)
-      return bavail * bsize
-    },
+    freeBytes: freeDiskBytes,
     checkCodec: checkCompression,
     requireRegistryClient,
     wallClock: Date.now,

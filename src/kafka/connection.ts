@@ -4,12 +4,13 @@ import type Cluster from 'kafkajs/src/cluster/index.js'
 import Connection from 'kafkajs/src/network/connection.js'
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js'
 import { RowmillError } from '../errors.ts'
+import { isLoopback } from '../support/loopback.ts'
 import { contactOf } from './contact.ts'
 import { isFramed, sendFrame } from './framed-request.ts'
 import { IncomingAnswers } from './incoming-answers.ts'
 import { refusalOf } from './refusal.ts'
 import { type ClusterSecurity, OPEN } from './security.ts'
-import { isLoopback, nodeTls, tlsOptions } from './tls.ts'
+import { nodeTls, tlsOptions } from './tls.ts'
 
 const KEEP_ALIVE_MS = 60_000
 /** How many bytes a socket reads at a time. */

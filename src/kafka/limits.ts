@@ -1,6 +1,6 @@
+import { isLoopback } from '../support/loopback.ts'
 import { longestRequestMs } from './contact.ts'
 import type { OutageNotices } from './outage-notices.ts'
-import { isLoopback } from './tls.ts'
 import type { TokenNotices } from './token-notices.ts'
 
 /** Times, sizes and names of a client, as the user gave them. What is left out has our default. */

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { isIP, isIPv6 } from 'node:net'
+import { isIP } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import { RowmillError } from '../errors.ts'
 import type { Pem, TlsPlaces, TlsSettings } from './security.ts'
@@ -118,10 +118,4 @@ function isRefused(settings: TlsSettings): boolean {
   } catch {
     return true
   }
-}
-
-/** Whether data for this host never leave this machine. */
-export function isLoopback(host: string): boolean {
-  const plain = host.replace(/^\[(.*)\]$/, '$1')
-  return plain === 'localhost' || /^127\./.test(plain) || (isIPv6(plain) && /^(0*:)*:?0*1$/.test(plain))
 }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { describeAddress, isLoopback, tcpAddress } from '../../connectors/tcp/address.ts'
+import { describeAddress, tcpAddress } from '../../connectors/tcp/address.ts'
 import { MAX_FRAME_BYTES, readFrames } from '../../connectors/tcp/frames.ts'
 import { frameOf } from '../../src/support/frame.ts'
+import { isLoopback } from '../../src/support/loopback.ts'
 import { anyCharacter } from '../helpers/any-character.ts'
 
 const END = Buffer.from([0, 0, 0, 1, 4])
@@ -85,7 +86,7 @@ test('an address is tcp://HOST:PORT, on loopback by default', () => {
     ['tcp://rows.example:9', 'rows.example', 9, false],
   ] as const) {
     const address = tcpAddress(text)!
-    assert.deepEqual([address.host, address.port, isLoopback(address)], [host, port, loopback], text)
+    assert.deepEqual([address.host, address.port, isLoopback(address.host)], [host, port, loopback], text)
     if (!text.includes('//:')) assert.equal(describeAddress(address), text)
   }
   for (const text of ['rows.csv', '-', 'http://x:1', './tcp://x:1']) assert.equal(tcpAddress(text), null)

@@ -249,7 +249,7 @@ async function runPipeline(
     tracing: options.tracing,
     compression: options.compression === 'none' ? (config.compression ?? 'none') : options.compression,
     brokerData: runFile?.brokerData ?? null,
-    keptBroker: keptPlace({ input, keep: options.keep && !options.noKeep, runFile, unfinished, say }),
+    keptBroker: await keptPlace({ input, keep: options.keep && !options.noKeep, runFile, unfinished, say }),
     pipeline: options.pipeline,
     schemaRegistry: await registryUrl(options, config.registry),
     job: options.job,

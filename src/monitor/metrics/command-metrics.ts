@@ -1,8 +1,8 @@
-import { statfs } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { ObservedWork } from '../../reports/observer.ts'
 import type { ReportedParts } from '../../reports/report.ts'
 import { BATCH_STAGES, type WorkerReport } from '../../reports/report.ts'
+import { freeDiskBytes } from '../../support/free-disk.ts'
 import { addProcessMetrics } from './process-metrics.ts'
 import { Counter, Histogram, Registry } from './prom-client.ts'
 import { addCounter, addGauge } from './series.ts'
@@ -62,7 +62,7 @@ export class CommandMetrics {
       labels: ['path'],
       fill: async set => {
         const path = output === null ? null : dirname(resolve(output))
-        if (path !== null) set({ path }, await freeBytes(path))
+        if (path !== null) set({ path }, await freeDiskBytes(path).catch(() => null))
       },
     })
   }
@@ -124,9 +124,4 @@ function addWorkerMetrics(registry: Registry, look: () => ReportedParts): void {
         set({ state }, working!.workers.filter(worker => worker.state === state).length)
     },
   })
-}
-
-async function freeBytes(path: string): Promise<number | null> {
-  const found = await statfs(path).catch(() => null)
-  return found && found.bavail * found.bsize
 }
