@@ -1,4 +1,5 @@
 import { type ClusterProbe, type DescribedCluster, Kafka, type KafkaAdmin, type KafkaSettings } from '../kafka/index.ts'
+import type { Say } from '../support/say.ts'
 
 /** The cluster that is examined. Checks share its connections: each is made when a check first asks for it. */
 export class ClusterAccess {
@@ -9,9 +10,10 @@ export class ClusterAccess {
   #admin: Promise<KafkaAdmin> | null = null
   readonly #described = new Map<string, Promise<DescribedCluster>>()
 
-  constructor(settings: KafkaSettings, stop?: AbortSignal) {
+  /** `say` gets the lines of the client if the settings ask for them. */
+  constructor(settings: KafkaSettings, stop?: AbortSignal, say?: Say) {
     this.settings = settings
-    this.kafka = new Kafka(settings, stop)
+    this.kafka = new Kafka(settings, stop, settings.logsClient ? say : undefined)
   }
 
   /** The brokers as the user gave them, for commands that a cure suggests. */

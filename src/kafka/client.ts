@@ -64,6 +64,7 @@ const AS_IT_IS: ValueFormat = { write: value => value, read: value => value }
 export class Kafka {
   readonly settings: KafkaSettings
   readonly #stop: AbortSignal
+  readonly #say: Say | undefined
   readonly #security: ClusterSecurity
   readonly #rights: Rights
   readonly #notices = new OutageNotices()
@@ -85,6 +86,7 @@ export class Kafka {
     this.settings = settings
     this.#security = settings.security ?? OPEN
     this.#stop = stop
+    this.#say = say
     this.#limits = limitsOf(settings.limits ?? {}, settings.brokers, settings.brokerTimeoutMs ?? BROKER_TIMEOUT_MS)
     checkSecurity(this.#security, settings.brokers)
     this.#rights = new Rights(settings.brokers, this.#security)
@@ -117,7 +119,8 @@ export class Kafka {
    * One connection to the broker at `address`, to ask what it is and what it allows. It has no retries. `signal` hangs up.
    */
   async probe(address: string, signal: AbortSignal): Promise<ClusterProbe> {
-    const one = new Kafka({ ...this.settings, brokers: [address] }, this.#stop)
+    const say = this.settings.logsClient ? this.#say : undefined
+    const one = new Kafka({ ...this.settings, brokers: [address] }, this.#stop, say)
     const { cluster, sockets } = one.#newCluster()
     signal.addEventListener('abort', () => void hangUp(cluster, sockets), { once: true })
     let probe: ClusterProbe | undefined

@@ -270,6 +270,28 @@ test('--log-level debug shows the lines of KafkaJS, masked and not too many, and
   assert.doesNotMatch(await ended('--log-format', 'text'), /kafkajs/)
 })
 
+test('--log-level debug shows the lines of KafkaJS of topics and doctor too', async t => {
+  const { pipeline } = await testPipeline(t)
+  const env = { ROWMILL_BROKERS: await brokerAddress(), ROWMILL_PIPELINE: pipeline, ROWMILL_LOG_FORMAT: 'json' }
+  for (const args of [['topics', 'plan'], ['topics', 'check'], ['doctor']]) {
+    const ofClient = async (...more: string[]) =>
+      jsonLines((await rowmill([...args, ...more], { env })).stderr).log.filter(({ source }) => source === 'kafkajs')
+    assert.ok((await ofClient('--log-level', 'debug')).length > 0, `${args}`)
+    assert.deepEqual(await ofClient(), [], `${args}`)
+  }
+})
+
+test('each line of status says the pipeline, and the job if it is about one', async t => {
+  const { input } = rowsIn(t, words(3))
+  const { pipeline } = await testPipeline(t)
+  const env = { ROWMILL_BROKERS: await brokerAddress(), ROWMILL_PIPELINE: pipeline, ROWMILL_LOG_FORMAT: 'json' }
+  assert.equal((await rowmill(['publish', input, '--job', 'orders', '--partitions', '1'], { env })).code, 0)
+  const { stderr } = await rowmill(['status', 'orders', '--log-level', 'debug'], { env })
+  const said = jsonLines(stderr).log.filter(({ source }) => source === 'kafkajs')
+  assert.ok(said.length > 0, stderr)
+  for (const { job, pipeline: of } of said) assert.deepEqual([job, of], ['orders', pipeline])
+})
+
 test('what docs/logs.md shows works: the wrapper in Python prints progress and messages, and jq what to look at', async t => {
   const { folder, input } = rowsIn(t, words(300))
   copyFileSync(input, join(folder, 'rows.csv'))

@@ -6,10 +6,11 @@ import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
-import { findRuns } from '../../src/cli/found-run.ts'
+import { type FoundRun, findRuns } from '../../src/cli/found-run.ts'
 import { brokerAddress, testPipeline } from '../helpers/broker.ts'
 import { rowmill, startRowmill, testFolder } from '../helpers/cli.ts'
 import { ask } from '../helpers/http.ts'
+import { jsonLines } from '../helpers/json-lines.ts'
 import { placeForRuns, waitingRun } from '../helpers/kept-runs.ts'
 import { brokerBehindProxy } from '../helpers/proxied-broker.ts'
 import { ofMetric } from '../helpers/scrape.ts'
@@ -124,7 +125,9 @@ test('monitor listens elsewhere only with a token of some length, in a file', as
 test('monitor of a run ends with 0 when the run is over, and says so', async t => {
   const place = placeForRuns(t, 200)
   const run = await waitingRun(t, place)
-  const { child, finished, said } = startRowmill(['monitor', '--port', '0'], { env: place.env, cwd: testFolder(t) })
+  const [{ job, pipeline }] = (await findRuns(place.folder, place.kept)) as [FoundRun]
+  const args = ['monitor', '--port', '0', '--log-format', 'json']
+  const { child, finished, said } = startRowmill(args, { env: place.env, cwd: testFolder(t) })
   t.after(() => child.kill('SIGKILL'))
   await once(createInterface({ input: child.stdout }), 'line')
   writeFileSync(run.go, '')
@@ -132,6 +135,9 @@ test('monitor of a run ends with 0 when the run is over, and says so', async t =
   const { code } = await finished
   assert.equal(code, 0, said())
   assert.match(said(), new RegExp(`The run is complete: ${run.output} is written`))
+  const { log } = jsonLines(said())
+  assert.ok(log.length > 1)
+  for (const line of log) assert.deepEqual([line['job'], line['pipeline']], [job, pipeline])
 })
 
 test('monitor without a broker watches the run of another terminal', async t => {

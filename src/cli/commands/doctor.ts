@@ -59,8 +59,10 @@ export const doctorCommand = defineCommand({
   json: JSON_SHAPE,
   async act([out], options) {
     checkName('--pipeline', options.sharedPipeline)
-    return await withinLimits({ timeout: null, quiet: options.quiet }, 'before all was examined', session =>
-      unlessAborted(examineAll(out ?? null, options, session), session.signal),
+    return await withinLimits(
+      { timeout: null, quiet: options.quiet, logLevel: options.logLevel },
+      'before all was examined',
+      session => unlessAborted(examineAll(out ?? null, options, session), session.signal),
     )
   },
 })
@@ -68,9 +70,10 @@ export const doctorCommand = defineCommand({
 async function examineAll(out: string | null, options: DoctorOptions, { say, signal }: Session): Promise<number> {
   const { sharedPipeline: pipeline, workers, role, python, output } = options
   const { kafka, config } = await readKafkaOptions(options, say)
-  const settings = kafka && { ...clusterSettings(kafka), clientId: 'rowmill-doctor' }
+  const logsClient = options.logLevel === 'debug'
+  const settings = kafka && { ...clusterSettings(kafka), clientId: 'rowmill-doctor', logsClient }
   const registry = await registryUrl(options, config.registry)
-  const cluster = settings && new ClusterAccess(settings, signal)
+  const cluster = settings && new ClusterAccess(settings, signal, say)
   const machine = thisMachine()
   const place = keptFolder(version())
   const context: DoctorContext = { machine, cluster, keptFolder: place, pipeline, workers, role, python, out, registry }

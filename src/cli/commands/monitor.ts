@@ -4,6 +4,7 @@ import { defineCommand } from '../command.ts'
 import { findPipeline, optionsOf } from '../found-pipeline.ts'
 import { type FoundRun, untilOver } from '../found-run.ts'
 import { type Session, withinLimits } from '../limits.ts'
+import { logAbout } from '../log.ts'
 import { openMonitorServer, SERVER_OPTIONS } from '../monitor-server.ts'
 import { SHARED_OPTIONS } from '../shared-pipeline.ts'
 import { endOfRun } from '../status/run-of-status.ts'
@@ -43,6 +44,7 @@ export const monitorCommand = defineCommand({
       const { say, signal } = session
       const place = await findPipeline('monitor', options, null)
       const { run } = place
+      logAbout({ pipeline: place.pipeline, ...(run === null ? {} : { job: run.job }) })
       const found = optionsOf(options, place)
       const health = new WatchHealth(options.stalledAfter)
       const probes = [healthRoute('/livez', () => health.live()), healthRoute('/readyz', () => health.ready())]

@@ -3,6 +3,7 @@ import { COMPLETE_WITH_REJECTS, RowmillError } from '../../errors.ts'
 import { defineCommand } from '../command.ts'
 import { findPipeline } from '../found-pipeline.ts'
 import { withinLimits } from '../limits.ts'
+import { logAbout } from '../log.ts'
 import { SHARED_OPTIONS } from '../shared-pipeline.ts'
 import { FAILED, NOT_COMPLETE, STALLED } from '../status/exit-code.ts'
 import { STATUS } from '../status/status-shape.ts'
@@ -29,6 +30,7 @@ export const statusCommand = defineCommand({
     return withinLimits(options, 'before the job was complete', async session => {
       const found = await findPipeline('status', options, word)
       if (found.run === null && word !== null) checkName('JOB', word)
+      logAbout({ pipeline: found.pipeline, ...(found.job === null ? {} : { job: found.job }) })
       return await new WatchedStatus(session, options, found).show()
     })
   },

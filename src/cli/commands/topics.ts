@@ -124,7 +124,8 @@ async function actOnTopics(options: TopicsOptions, act: ActOnTopics, { say, sign
   const { kafka: cluster } = await readKafkaOptions(options, say)
   if (cluster === null) throw new RowmillError('USAGE', 'which Kafka? Give --brokers HOST:PORT')
   const brokerTimeoutMs = options.brokerTimeout * 1000
-  const kafka = new Kafka({ ...clusterSettings(cluster), clientId: 'rowmill-topics', brokerTimeoutMs }, signal)
+  const settings = { ...clusterSettings(cluster), clientId: 'rowmill-topics', brokerTimeoutMs }
+  const kafka = new Kafka({ ...settings, logsClient: options.logLevel === 'debug' }, signal, say)
   const admin = await kafka.admin()
   try {
     const partitions = options.partitions ?? plannedPartitions(workers, { rows, rowBytes })

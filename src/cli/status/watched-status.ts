@@ -9,6 +9,7 @@ import type { PipelineView } from '../../watch/view.ts'
 import { type FoundPipeline, optionsOf } from '../found-pipeline.ts'
 import { type FoundRun, isRunning, LOOK_MS, runOf, untilOver } from '../found-run.ts'
 import type { Session } from '../limits.ts'
+import { logAbout } from '../log.ts'
 import { openSharedPipeline, type SharedOptions, type SharedPipeline } from '../shared-pipeline.ts'
 import { exitOf } from './exit-code.ts'
 import { untilLast } from './follow.ts'
@@ -111,7 +112,10 @@ export class WatchedStatus {
     const view = run === null ? seen : viewOfRun(seen, run)
     const isFirst = this.#view === null
     const open = view.jobs.filter(isOpen)
-    if (isFirst && this.#job === null && open.length === 1) this.#job = open[0]!.id
+    if (isFirst && this.#job === null && open.length === 1) {
+      this.#job = open[0]!.id
+      logAbout({ job: this.#job })
+    }
     if (run === null && this.#job !== null && !view.jobs.some(({ id }) => id === this.#job))
       throw new RowmillError('USAGE', noJob(this.#job, view.pipeline))
     this.#view = view
