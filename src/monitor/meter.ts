@@ -5,9 +5,11 @@ import type { ReportedParts } from '../reports/report.ts'
 import { realTime, type Time } from '../support/clock.ts'
 import { ClusterReach, connectTo } from './cluster-reach.ts'
 import { type Health, healthRoute } from './health.ts'
-import { type CommandPart, livenessOf } from './liveness.ts'
+import { type CommandPart, livenessOf, type MeteredParts } from './liveness.ts'
 import type { CommandMetrics } from './metrics/command-metrics.ts'
+import type { JobFigures } from './metrics/job-metrics.ts'
 import { metricsRoute } from './metrics/metrics-route.ts'
+import { OwnJob } from './own-job.ts'
 import type { Route } from './server.ts'
 
 /** How often it looks whether something has moved. */
@@ -39,6 +41,7 @@ export class Meter implements Observer {
   readonly #needs = new Map<string, number>()
   #sent: number | null = null
   #arrived: number | null = null
+  readonly #job = new OwnJob()
   /** By part, the counts that change when a row moves on in it, and when they last did. */
   readonly #moved = new Map<CommandPart, { readonly counts: string; readonly at: number }>()
   readonly #stop: () => void
@@ -104,9 +107,7 @@ export class Meter implements Observer {
   async live(): Promise<Health> {
     this.#lookForMoves()
     const moment = { stalledAfterSeconds: this.#options.stalledAfterSeconds, outageSeconds: null }
-    const parts = { ...this.#look(), sent: this.#sent, arrived: this.#arrived }
-    const still = (part: CommandPart) => (this.#time.now() - this.#moved.get(part)!.at) / 1000
-    const stillSeconds = { publishing: still('publishing'), working: still('working'), collecting: still('collecting') }
+    const [parts, stillSeconds] = [this.#parts, this.#stillSeconds]
     const health = livenessOf(parts, { ...moment, stillSeconds })
     if (health.isGood || this.#reach === null) return health
     return livenessOf(parts, { ...moment, stillSeconds, outageSeconds: await this.#reach.outageSeconds() })
@@ -128,7 +129,8 @@ export class Meter implements Observer {
 
   async #load(): Promise<CommandMetrics> {
     const { CommandMetrics } = await import('./metrics/command-metrics.ts')
-    const metrics = new CommandMetrics({ ...this.#options, look: () => this.#look() })
+    const job = this.#options.command === 'run' ? () => this.#figures() : null
+    const metrics = new CommandMetrics({ ...this.#options, look: () => this.#look(), job })
     this.#metrics = metrics
     for (const note of this.#early) note(metrics)
     this.#early = []
@@ -140,7 +142,24 @@ export class Meter implements Observer {
     else this.#early.push(note)
   }
 
+  get #parts(): MeteredParts {
+    return { ...this.#look(), sent: this.#sent, arrived: this.#arrived }
+  }
+
+  get #stillSeconds(): Record<CommandPart, number> {
+    const still = (part: CommandPart) => (this.#time.now() - this.#moved.get(part)!.at) / 1000
+    return { publishing: still('publishing'), working: still('working'), collecting: still('collecting') }
+  }
+
+  #figures(): JobFigures | null {
+    this.#lookForMoves()
+    const { stalledAfterSeconds } = this.#options
+    const moment = { now: this.#time.now(), stillSeconds: this.#stillSeconds, stalledAfterSeconds }
+    return this.#job.figures(this.#parts, moment)
+  }
+
   #lookForMoves(): void {
+    this.#job.look({ arrived: this.#arrived }, this.#time.now())
     const { publishing, working, collecting } = this.#look()
     const classified = working?.workers.reduce((sum, { rows }) => sum + rows, 0)
     this.#noteMove('publishing', [publishing?.published])

@@ -3,6 +3,7 @@ import type { ObservedWork } from '../../reports/observer.ts'
 import type { ReportedParts } from '../../reports/report.ts'
 import { BATCH_STAGES, type WorkerReport } from '../../reports/report.ts'
 import { freeDiskBytes } from '../../support/free-disk.ts'
+import { addJobMetrics, type JobFigures } from './job-metrics.ts'
 import { addProcessMetrics } from './process-metrics.ts'
 import { Counter, Histogram, Registry } from './prom-client.ts'
 import { addCounter, addGauge } from './series.ts'
@@ -21,6 +22,8 @@ export interface CommandMetricsOptions {
   readonly look: () => ReportedParts
   /** A file that the command writes. Null: none. */
   readonly output: string | null
+  /** How far the job of the command is. Null: the command has no job of its own. */
+  readonly job: (() => JobFigures | null) | null
 }
 
 /** What a command counts while it runs. Every number begins at 0 with the command. */
@@ -31,11 +34,12 @@ export class CommandMetrics {
   readonly #rejected: Counter<'reason'>
   readonly #reasons = new Set<string>()
 
-  constructor({ command, version, look, output }: CommandMetricsOptions) {
+  constructor({ command, version, look, output, job }: CommandMetricsOptions) {
     const { registry } = this
     const registers = [registry]
     addProcessMetrics(registry, { command, version })
     addRowCounters(registry, look)
+    if (job !== null) addJobMetrics(registry, () => [job()].filter(figures => figures !== null))
     this.#rejected = new Counter({
       name: 'rowmill_rejected_rows_total',
       help: 'Rows that were rejected, by reason.',

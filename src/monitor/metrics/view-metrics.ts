@@ -1,14 +1,7 @@
 import type { Registry } from 'prom-client'
 import { isOpen } from '../../watch/phase.ts'
-import type {
-  JobPhase,
-  JobRows,
-  JobView,
-  PartitionView,
-  PipelineView,
-  ViewSource,
-  WorkerView,
-} from '../../watch/view.ts'
+import type { JobPhase, JobView, PartitionView, PipelineView, ViewSource, WorkerView } from '../../watch/view.ts'
+import { addJobMetrics, backlogOf, idleSecondsOf } from './job-metrics.ts'
 import { addGauge, type SetSeries } from './series.ts'
 
 /** At most so many jobs have series: the open ones, then the latest. */
@@ -17,7 +10,6 @@ const MOST_JOBS = 100
 const MOST_REASONS = 20
 /** Workers skip the rows of these. */
 const SKIPPED: readonly JobPhase[] = ['failed', 'cancelled']
-const STAGES: readonly (keyof JobRows)[] = ['total', 'published', 'classified', 'written', 'rejected']
 const STATES: readonly WorkerView['state'][] = ['starting', 'idle', 'busy', 'silent', 'gone']
 
 /** Adds what a pipeline looks like, as of the latest view at each scrape. Before the first view nothing has a series. */
@@ -47,22 +39,12 @@ export function addViewMetrics(registry: Registry, source: ViewSource): void {
         fill(job, (labels, value) => set({ job_id: job.id, ...labels } as Record<L | 'job_id', string>, value), view)
     })
 
-  addForJobs('rowmill_job_rows', 'Rows of a job at each stage.', ['stage'], ({ rows }, set) => {
-    for (const stage of STAGES) set({ stage }, rows[stage])
+  addJobMetrics(registry, () => {
+    const { latest: view } = source
+    const still = (job: JobView) => (job.movedAt === null ? null : Math.max(0, view!.at - job.movedAt) / 1000)
+    const jobs = view === null ? [] : shownJobs(view.jobs)
+    return jobs.map(job => ({ ...job, idleSeconds: idleSecondsOf(job, still(job)) }))
   })
-  addForJobs('rowmill_job_phase', '1 for the phase that a job is in.', ['phase'], ({ phase }, set) => set({ phase }, 1))
-  addForJobs(
-    'rowmill_job_eta_seconds',
-    'Seconds until the slowest partition of a job is done.',
-    [],
-    ({ etaSeconds }, set) => set({}, etaSeconds),
-  )
-  addForJobs(
-    'rowmill_job_idle_seconds',
-    'Seconds since something of a job moved, while rows of it wait; 0 if none wait.',
-    [],
-    (job, set, { at }) => set({}, idleSeconds(job, at)),
-  )
   addForJobs(
     'rowmill_job_wait_seconds',
     'Seconds that the ordered output of a job has waited for its next row, by what it waits for.',
@@ -92,7 +74,7 @@ export function addViewMetrics(registry: Registry, source: ViewSource): void {
     },
   )
   addIfKnown('rowmill_backlog_rows', 'Published rows without a result, of all open jobs.', [], ({ jobs }, set) =>
-    set({}, backlogOf(jobs)),
+    set({}, backlogOfOpen(jobs)),
   )
   addIfKnown(
     'rowmill_backlog_seconds',
@@ -118,28 +100,15 @@ function shownJobs(jobs: readonly JobView[]): JobView[] {
   return [...latest.filter(isOpen), ...latest.filter(job => !isOpen(job))].slice(0, MOST_JOBS)
 }
 
-/** Rows that are published and have no result. Null: not known. */
-function backlogOfJob({ rows: { published, classified } }: JobView): number | null {
-  return published === null || classified === null ? null : Math.max(0, published - classified)
-}
-
-function backlogOf(jobs: readonly JobView[]): number {
-  return jobs.filter(isOpen).reduce((sum, job) => sum + (backlogOfJob(job) ?? 0), 0)
+function backlogOfOpen(jobs: readonly JobView[]): number {
+  return jobs.filter(isOpen).reduce((sum, job) => sum + (backlogOf(job.rows) ?? 0), 0)
 }
 
 function backlogSeconds(jobs: readonly JobView[]): number | null {
-  const backlog = backlogOf(jobs)
+  const backlog = backlogOfOpen(jobs)
   if (backlog === 0) return 0
   const rowsPerSecond = jobs.filter(isOpen).reduce((sum, { rate }) => sum + rate.now, 0)
   return rowsPerSecond > 0 ? backlog / rowsPerSecond : null
-}
-
-function idleSeconds(job: JobView, at: number): number | null {
-  const { classified, written, rejected } = job.rows
-  const isWriting = written !== null && classified !== null && written + (rejected ?? 0) < classified
-  const waits = isOpen(job) && (job.phase === 'stalled' || (backlogOfJob(job) ?? 0) > 0 || isWriting)
-  if (!waits) return 0
-  return job.movedAt === null ? null : Math.max(0, at - job.movedAt) / 1000
 }
 
 function fewReasons(byReason: Readonly<Record<string, number>>): [string, number][] {

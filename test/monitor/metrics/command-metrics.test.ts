@@ -13,7 +13,7 @@ function worker(state: WorkerReport['state'], rows: number): WorkerReport {
 
 function metered(parts: Partial<ReportedParts> = {}, output: string | null = null) {
   const look = () => ({ ...NOTHING, ...parts })
-  const metrics = new CommandMetrics({ command: 'work', version: '1.2.3', look, output })
+  const metrics = new CommandMetrics({ command: 'work', version: '1.2.3', look, output, job: null })
   metrics.pipeline = 'mill'
   const of = async (name: string) => ofMetric(await metrics.registry.metrics(), name)
   return { metrics, of }

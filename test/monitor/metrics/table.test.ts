@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import type { Registry } from 'prom-client'
 import { CommandMetrics } from '../../../src/monitor/metrics/command-metrics.ts'
 import { monitorRegistry } from '../../../src/monitor/metrics/monitor-registry.ts'
-import { aView, MadeSource } from '../../helpers/made-view.ts'
+import { aJob, aView, MadeSource } from '../../helpers/made-view.ts'
 import { NO_PROMETHEUS } from '../../helpers/prometheus.ts'
 
 const SECTIONS = new Map(
@@ -37,7 +37,19 @@ function served(registry: Registry): string[] {
 const NOTHING = { publishing: null, working: null, collecting: null }
 
 function ofCommand() {
-  return new CommandMetrics({ command: 'work', version: '1.0.0', look: () => NOTHING, output: '/tmp/out.csv' })
+  return new CommandMetrics({
+    command: 'work',
+    version: '1.0.0',
+    look: () => NOTHING,
+    output: '/tmp/out.csv',
+    job: null,
+  })
+}
+
+function ofRun() {
+  const { id, phase, rows, etaSeconds } = aJob()
+  const job = () => ({ id, phase, rows, etaSeconds, idleSeconds: 0 })
+  return new CommandMetrics({ command: 'run', version: '1.0.0', look: () => NOTHING, output: '/tmp/out.csv', job })
 }
 
 function ofMonitor() {
@@ -53,15 +65,22 @@ test('docs/metrics.md names what a command serves, and nothing else', () => {
   )
 })
 
+test('docs/metrics.md names what a run serves, and nothing else', () => {
+  assert.deepEqual(
+    served(ofRun().registry),
+    documented('Of each command that has --metrics-port', 'Of each process', 'Of a job'),
+  )
+})
+
 test('docs/metrics.md names what the monitor serves, and nothing else', () => {
-  assert.deepEqual(served(ofMonitor()), documented('Of a pipeline', 'Of each process'))
+  assert.deepEqual(served(ofMonitor()), documented('Of a job', 'Of a pipeline', 'Of each process'))
 })
 
 test('promtool finds no fault with any of them', { skip: NO_PROMETHEUS }, async () => {
   const command = ofCommand()
   command.rejected({ CLASSIFIER_FAILED: 1 })
   command.batches([[1, 2, 3]])
-  for (const registry of [command.registry, ofMonitor()]) {
+  for (const registry of [command.registry, ofRun().registry, ofMonitor()]) {
     const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], {
       input: await registry.metrics(),
       encoding: 'utf8',
