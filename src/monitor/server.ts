@@ -54,8 +54,8 @@ export interface MonitorRequest extends Caller {
 export interface RouteAnswer {
   /** Default: 200. */
   readonly status?: number
-  /** Default: plain text in UTF-8, and nothing is cached. */
-  readonly headers?: Readonly<Record<string, string>>
+  /** A list has a line for each. Default: plain text in UTF-8, and nothing is cached. */
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>
   /**
    * The pieces of a stream are sent as they come, and no faster than the client takes them. It must end when the signal of
    * its request aborts, and send a piece at least every 30 s.
@@ -196,11 +196,13 @@ async function answerTo(request: IncomingMessage, { table, doorkeeper, signal }:
 function unauthorized(): RouteAnswer {
   const text =
     'this takes the token of --metrics-token-file, as Authorization: Bearer TOKEN or as the password of any user'
-  return plain(401, text, { 'WWW-Authenticate': 'Bearer realm="rowmill", Basic realm="rowmill", charset="UTF-8"' })
+  // Chromium reads one way to log in from each line, and asks the person only if it finds Basic.
+  const ways = ['Basic realm="rowmill", charset="UTF-8"', 'Bearer realm="rowmill"']
+  return plain(401, text, { 'WWW-Authenticate': ways })
 }
 
 /** An answer of one line of text. */
-export function plain(status: number, text: string, headers: Readonly<Record<string, string>> = {}): RouteAnswer {
+export function plain(status: number, text: string, headers: NonNullable<RouteAnswer['headers']> = {}): RouteAnswer {
   return { status, headers, body: `${text}\n` }
 }
 
