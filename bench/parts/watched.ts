@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import type { Runner } from '../bench.ts'
-import { type Contender, passThrough, ROOT } from '../contenders.ts'
+import { passThrough } from '../contenders.ts'
 import type { Part } from '../part.ts'
 import { cpuOf, inWords, listed, type Measured, median, medianRun, namesOf, row, spread, table } from '../report.ts'
 
@@ -22,23 +22,23 @@ export const watched: Part = {
     const input = await bench.rows(rows)
     const broker = await bench.broker()
     const port = await freePort()
-    const way = (name: string, options: readonly string[]): Contender => {
-      return passThrough(name, broker, { python: bench.python, options: ['--pipeline', 'watched', ...options] })
-    }
-    const files = { input, wanted: input }
     const url = `http://127.0.0.1:${port}`
-    const scraped = bench.runner(way(METRICS, ['--metrics-port', String(port)]), files)
-    const shown = bench.runner(way(MONITOR, []), files)
     const monitor = ['monitor', '--brokers', broker, '--pipeline', 'watched', '--port', String(port), '--quiet']
-    const measured = await bench.interleave(
-      [
-        bench.runner(way(NOBODY, []), files),
-        { name: METRICS, run: () => during(everySecond(`${url}/metrics`), scraped.run) },
-        bench.runner(way(LOGS, ['--log-format', 'json']), files),
-        { name: MONITOR, run: () => withMonitor(monitor, `${url}/api/stream`, shown) },
-      ],
-      rows,
-    )
+    const contenders = bench.checkouts.flatMap(({ root, label }) => {
+      const way = (name: string, ...options: string[]): Runner => {
+        const more = { python: bench.python, root, options: ['--pipeline', 'watched', ...options] }
+        return bench.runner(passThrough(name + label, broker, more), { input, wanted: input })
+      }
+      const scraped = way(METRICS, '--metrics-port', String(port))
+      const shown = way(MONITOR)
+      return [
+        way(NOBODY),
+        { ...scraped, run: () => during(everySecond(`${url}/metrics`), scraped.run) },
+        way(LOGS, '--log-format', 'json'),
+        { ...shown, run: () => withMonitor([join(root, 'bin/rowmill.js'), ...monitor], `${url}/api/stream`, shown) },
+      ]
+    })
+    const measured = await bench.interleave(contenders, rows)
     return {
       title: `Watched, ${inWords(rows)}`,
       how:
@@ -59,7 +59,8 @@ export function watchedTable(measured: readonly Measured[]): string[] {
         const other = measured.find(each => each.name === NOBODY && each.round === run.round)
         return other ? [(of(run) / of(other) - 1) * 100] : []
       })
-    const monitor = cpuOf(medianRun(runs).usage, part => part === 'monitor')
+    const { usage } = medianRun(runs)
+    const monitor = usage.find(part => part.name === 'monitor')
     return row([
       name,
       median(runs.map(({ seconds }) => seconds)).toFixed(2),
@@ -69,19 +70,27 @@ export function watchedTable(measured: readonly Measured[]): string[] {
       ),
       median(runs.map(jobCpu)).toFixed(2),
       spread(more(jobCpu), 1),
-      monitor > 0 ? monitor.toFixed(2) : '-',
+      monitor?.cpuSeconds.toFixed(2) ?? '-',
+      monitor ? String(Math.round(monitor.peakBytes / 1e6)) : '-',
       listed(runs.map(({ seconds }) => seconds)),
     ])
   })
-  const head = ['', 'median s', '% longer', 'CPU s', '% more CPU', 'CPU s of the monitor', 'every run, s']
+  const head = [
+    '',
+    'median s',
+    '% longer',
+    'CPU s',
+    '% more CPU',
+    'CPU s of the monitor',
+    'its peak MB',
+    'every run, s',
+  ]
   return table(head, lines)
 }
 
-/** Does `work` with the stream of events of a monitor open. */
+/** Does `work` with the stream of events of a monitor open. `args`: those of Node. */
 async function withMonitor(args: readonly string[], events: string, work: Runner): ReturnType<Runner['run']> {
-  const child = spawn(process.execPath, [join(ROOT, 'bin/rowmill.js'), ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const exit = new Promise(resolve => child.once('exit', resolve))
   try {
     await firstOutput(child)

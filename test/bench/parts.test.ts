@@ -80,9 +80,12 @@ test('what watching costs is compared with the unwatched run of the same round, 
   const usage = (name: string, cpuSeconds: number) => ({ name, processes: 1, cpuSeconds, peakBytes: 0 })
   const measured = [
     { ...run('nobody watches', 0, 4), usage: [usage('command', 2), usage('broker', 2)] },
-    { ...run('monitor and page', 0, 5), usage: [usage('command', 2), usage('broker', 3), usage('monitor', 0.5)] },
+    {
+      ...run('monitor and page', 0, 5),
+      usage: [usage('command', 2), usage('broker', 3), { ...usage('monitor', 0.5), peakBytes: 120e6 }],
+    },
   ]
-  assert.equal(watchedTable(measured).at(-1), '| monitor and page | 5.00 | 25.0 | 5.00 | 25.0 | 0.50 | 5.00 |')
+  assert.equal(watchedTable(measured).at(-1), '| monitor and page | 5.00 | 25.0 | 5.00 | 25.0 | 0.50 | 120 | 5.00 |')
 })
 
 test('a section replaces the one with its title and leaves the others', async t => {
