@@ -133,7 +133,7 @@ test('a worker with nothing to do is heard all the time', async t => {
   const working = work('--workers', '1')
   const idle = await untilReported(working, 'it is idle and reports less often', report => {
     const [worker] = workersOf(report)
-    return report.everySeconds === 10 && worker!.state === 'idle' && worker!.rows === 1
+    return report.everySeconds === 3 && worker!.state === 'idle' && worker!.rows === 1
   })
   assert.ok(workersOf(idle)[0]!.heardSeconds <= SILENT_SECONDS)
 })
