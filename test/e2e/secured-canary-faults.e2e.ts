@@ -1,6 +1,6 @@
 /**
  * Faults in the middle of a job, each with a secret of the user: no output, log, error, file or process shows the secret, and
- * the line that resumes the job works. KafkaJS logs all it can.
+ * the line that resumes the job works. KafkaJS logs all it can, as text and as JSON in turn.
  */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
@@ -30,7 +30,7 @@ const TOKEN = unsecuredToken(USER, 3600)
 const LATE_TOKEN = unsecuredToken(USER, -60)
 const TOKENS = [TOKEN, LATE_TOKEN].map(token => token.split('.')[1]!)
 const SECRETS = [PASSWORD, PASSPHRASE, CLIENT_SECRET, COMMAND_SECRET, REGISTRY_PASSWORD, ...TOKENS]
-const env = { ROWMILL_LOG_LEVEL: 'debug', KAFKAJS_DEBUG_PROTOCOL_BUFFERS: '1' }
+const LOUD = { ROWMILL_LOG_LEVEL: 'debug', KAFKAJS_DEBUG_PROTOCOL_BUFFERS: '1' }
 const ROWS = 300
 
 type Properties = Readonly<Record<string, string>>
@@ -165,6 +165,7 @@ const FAULTS: Record<string, () => Promise<Fault> | Fault> = {
 for (const [at, [what, prepare]] of Object.entries(FAULTS).entries())
   test(`${what} in the middle of a job is in nothing that rowmill prints, writes or starts, and the job resumes`, async t => {
     const { listener, properties, breaks, mends } = await prepare()
+    const env = { ...LOUD, ROWMILL_LOG_FORMAT: at % 2 === 0 ? 'text' : 'json' }
     const [config, own, pipeline] = [inVault(`${at}.properties`), join(folder, String(at)), `canary-${at}`]
     const given = { 'bootstrap.servers': secured.address(listener), ...properties }
     writeFileSync(config, propertiesText(given))
@@ -211,7 +212,9 @@ for (const [at, [what, prepare]] of Object.entries(FAULTS).entries())
 
     await mends()
     for (const { go } of [ofRun, ofWork]) writeFileSync(go, '')
-    const [, words] = /^rowmill: to resume: rowmill (.*)$/m.exec(ended[0]!.stderr)!
+    const [, words] = /^rowmill: to resume: rowmill (.*)$|"resume":"rowmill (.*?)"/m
+      .exec(ended[0]!.stderr)!
+      .filter(Boolean)
     canaries.check(await rowmill([...words!.split(' '), ...report], { env }), 0)
     assert.equal(readFileSync(output, 'utf8'), await serialJob(input, ofRun.file))
   })
@@ -219,6 +222,7 @@ for (const [at, [what, prepare]] of Object.entries(FAULTS).entries())
 test('the password of a registry that is changed before a run resumes is in nothing that rowmill prints or writes', async t => {
   const own = join(folder, 'registry')
   mkdirSync(own)
+  const env = { ...LOUD, ROWMILL_LOG_FORMAT: 'json' }
   const [classifier, output] = [waitingClassifier(own), join(own, 'out.csv')]
   const login = (password: string) => {
     const file = inVault(`registry-${password.length}`)
@@ -236,7 +240,7 @@ test('the password of a registry that is changed before a run resumes is in noth
   run.child.kill('SIGINT')
   canaries.check(await run.finished, 130)
   const wrong = await rowmill(['run', '--resume', output, ...login(`${REGISTRY_PASSWORD}!`)], { env })
-  assert.match(canaries.check(wrong, 3), /\[REGISTRY_UNREACHABLE\]/)
+  assert.match(canaries.check(wrong, 3), /"code":"REGISTRY_UNREACHABLE"/)
   writeFileSync(classifier.go, '')
   const report = ['--report', join(own, 'report.json')]
   canaries.check(await rowmill(['run', '--resume', output, ...report], { env }), 0)

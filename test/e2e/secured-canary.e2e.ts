@@ -192,8 +192,9 @@ test('a run with each secret shows none, in its report, its files and its proces
 
 test('no command that is refused shows a secret, nor does an error of the SDK', async () => {
   const classify = ['--classifier', `${CLASSIFIERS}:a_float`, '--workers', '1']
-  for (const way of ways) {
+  for (const [i, way] of ways.entries()) {
     const at = fromFile(way, way.wrong)
+    const env = { ...LOUD, ROWMILL_LOG_FORMAT: i % 2 === 0 ? 'json' : 'text' }
     for (const args of [
       ['run', input, join(folder, 'no.csv'), ...classify],
       ['publish', input],
@@ -203,7 +204,7 @@ test('no command that is refused shows a secret, nor does an error of the SDK', 
       ['verify', input, '--job', 'j', '--output', 'json'],
       ['jobs', 'list', '--output', 'json'],
     ])
-      canaries.check(await act(...args, ...at), way.code)
+      canaries.check(await rowmill([...args, ...at], { env }), way.code)
     const kafka = { brokers: [secured.address(way.listener)], properties: way.wrong }
     const error = await openJob({ kafka, id: 'events', columns: ['A'] }).catch(thrown => thrown)
     assert.match(error.code, /AUTHENTICATION_FAILED|USAGE/)
