@@ -151,7 +151,9 @@ export class Meter implements Observer {
     return { publishing: still('publishing'), working: still('working'), collecting: still('collecting') }
   }
 
+  /** Null: the pipeline, which labels them, is not known yet. */
   #figures(): JobFigures | null {
+    if (this.#reach === null) return null
     this.#lookForMoves()
     const { stalledAfterSeconds } = this.#options
     const moment = { now: this.#time.now(), stillSeconds: this.#stillSeconds, stalledAfterSeconds }

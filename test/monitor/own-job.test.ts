@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Kafka } from '../../src/kafka/index.ts'
 import type { MeteredParts } from '../../src/monitor/liveness.ts'
 import { Meter } from '../../src/monitor/meter.ts'
 import { OwnJob } from '../../src/monitor/own-job.ts'
@@ -69,26 +70,33 @@ test('the time to the end is that of the rows that are left, at the rate of the 
   assert.equal(at(201, 1000), null)
 })
 
+async function textOf(meter: Meter): Promise<string> {
+  const request = { isTrusted: true, query: new URLSearchParams(), headers: {}, signal: new AbortController().signal }
+  const { body } = await meter.routes.find(({ path }) => path === '/metrics')!.answer(request)
+  return `${body}`
+}
+
 test('a scrape of a run has its job, and that of another command has none', async () => {
   const [time, parts] = [new ManualTime(), { ...NOTHING, ...published(50, 90), ...written(20, 1) }]
   const scrape = async (command: string) => {
     const meter = new Meter({ command, version: '1.0.0', stalledAfterSeconds: 60, output: null, time })
     meter.watch(() => parts)
     meter.arrived(30)
-    const request = { isTrusted: true, query: new URLSearchParams(), headers: {}, signal: new AbortController().signal }
-    const { body } = await meter.routes.find(({ path }) => path === '/metrics')!.answer(request)
+    assert.doesNotMatch(await textOf(meter), /^rowmill_job_/m) // it would lack its pipeline
+    meter.connected({} as Kafka, 'mill') // nobody asks for it here
+    const text = await textOf(meter)
     await meter.close()
-    return `${body}`
+    return text
   }
   const text = await scrape('run')
   assert.deepEqual(ofMetric(text, 'rowmill_job_rows'), {
-    'job_id="orders",stage="total"': 90,
-    'job_id="orders",stage="published"': 50,
-    'job_id="orders",stage="classified"': 30,
-    'job_id="orders",stage="written"': 20,
-    'job_id="orders",stage="rejected"': 1,
+    'job_id="orders",stage="total",pipeline="mill"': 90,
+    'job_id="orders",stage="published",pipeline="mill"': 50,
+    'job_id="orders",stage="classified",pipeline="mill"': 30,
+    'job_id="orders",stage="written",pipeline="mill"': 20,
+    'job_id="orders",stage="rejected",pipeline="mill"': 1,
   })
-  assert.deepEqual(ofMetric(text, 'rowmill_job_phase'), { 'job_id="orders",phase="publishing"': 1 })
-  assert.deepEqual(ofMetric(text, 'rowmill_job_idle_seconds'), { 'job_id="orders"': 0 })
+  assert.deepEqual(ofMetric(text, 'rowmill_job_phase'), { 'job_id="orders",phase="publishing",pipeline="mill"': 1 })
+  assert.deepEqual(ofMetric(text, 'rowmill_job_idle_seconds'), { 'job_id="orders",pipeline="mill"': 0 })
   assert.doesNotMatch(await scrape('collect'), /rowmill_job_/)
 })
