@@ -100,12 +100,17 @@ function helpWith(
       if (!worker || !process) return null
       if (process.state === 'running') return endWorker(worker, process, facts.host)
       if (process.report.command === 'run') return resumedRun(job)
-      return help(`if rowmill work on ${worker.host} has ended, start it again there, or on another machine`, WORK)
+      return help(
+        `end rowmill work on ${worker.host} (process ${process.report.pid}) if it hangs, and start it again there or on another machine`,
+        WORK,
+      )
     }
     case 'open-transaction': {
       const at = ['--topic', job.topic, '--partition', String(partition)]
       const words = ['kafka-transactions.sh', '--bootstrap-server', facts.brokers, 'describe-producers', ...at]
-      const why = "Kafka's own tool shows whose transaction it is, in the line with a CurrentTransactionStartOffset"
+      const why =
+        'Kafka ends it by itself after the transaction.timeout.ms of that producer (15 min at most, unless the broker says otherwise). ' +
+        "Kafka's own tool shows whose it is, in the line with a CurrentTransactionStartOffset"
       return { why, command: commandLine(words) }
     }
     default:

@@ -143,7 +143,7 @@ function workerWait(facts: PipelineFacts, waiting: UnfinishedJob, at: NextRow & 
     )
   const there = waiting.workers.filter(({ state }) => state !== 'gone')
   if (there.length === 0) return isOfRun(waiting.of) ? ownWorkerWait(facts, waiting, { what, wait }) : noWorker()
-  const owner = holder?.worker ?? waiting.owners.get(key)
+  const owner = holder?.worker ?? waiting.owners.get(key) ?? onlySilent(there, at)
   if (!owner) {
     const isRebalance = /Rebalance/.test(facts.group?.state ?? '')
     const why = isRebalance ? 'the workers are being given their partitions' : 'no worker has its partition'
@@ -162,12 +162,12 @@ function workerWait(facts: PipelineFacts, waiting: UnfinishedJob, at: NextRow & 
     )
   if (state === 'starting')
     return wait('worker-starting', `${what} waits until the classifier of worker ${name} is started`, more)
-  if (owner.batch)
-    return wait(
-      'queued',
-      `${what} waits until worker ${name} has classified ${describeBatch(facts, owner.batch)}`,
-      more,
-    )
+  if (owner.batch) {
+    const { average, isSlow } = paceOf(owner, owner.batch)
+    const text = `${what} waits until worker ${name} has classified ${describeBatch(facts, owner.batch)}`
+    const began = { ...more, since: facts.at - owner.batch.seconds * 1000 }
+    return isSlow ? wait('slow-batch', `${text}${usual(average)}`, began) : wait('queued', text, more)
+  }
   return wait('queued', `${what} waits for worker ${name}, which has its partition`, more)
 }
 
@@ -203,6 +203,27 @@ function holderOf({ of, workers }: UnfinishedJob, { row, partition, topic }: Nex
   return null
 }
 
+/** A worker of which nobody hears, if there is no other: the group has expelled it, or will. It had the partition, or may have. */
+function onlySilent(there: readonly WorkerView[], { topic, partition }: { topic: string; partition: number }) {
+  if (there.some(({ state }) => state !== 'silent')) return undefined
+  const had = there.find(({ partitions }) => partitions.some(at => at.topic === topic && at.partition === partition))
+  return had ?? there[0]
+}
+
+/** How long a batch of this size takes on average, in seconds. Null: its worker has classified nothing yet. */
+function paceOf({ rows, seconds }: WorkerView, batch: BatchInHand): { average: number | null; isSlow: boolean } {
+  const average = seconds && rows > 0 ? (seconds.classify / rows) * batch.rows : null
+  return {
+    average,
+    isSlow: average !== null && batch.seconds > SLOW_SECONDS && batch.seconds > SLOW_TIMES * average,
+  }
+}
+
+function usual(average: number | null): string {
+  if (average === null) return ''
+  return `; so many rows take ${average < 0.05 ? 'less than 0.1 s' : secondsOf(average)} on average`
+}
+
 /** The row is in a classifier. */
 function inHand(
   facts: PipelineFacts,
@@ -219,14 +240,11 @@ function inHand(
     readonly batch: BatchInHand
   },
 ): WaitView {
-  const { name, rows, seconds } = worker
-  const average = seconds && rows > 0 ? (seconds.classify / rows) * batch.rows : null
-  const isSlow = average !== null && batch.seconds > SLOW_SECONDS && batch.seconds > SLOW_TIMES * average
+  const { name } = worker
+  const { average, isSlow } = paceOf(worker, batch)
   const place = batch.row === null ? null : placeOf(batch.row, of.job)
   const which = place === null ? counted(batch.rows, 'row') : describeRows(place, batch.rows, of.job)
-  const usual =
-    average === null ? '' : `; so many rows take ${average < 0.05 ? 'less than 0.1 s' : secondsOf(average)} on average`
-  const text = `${what} has been in the classifier of worker ${name} for ${secondsOf(batch.seconds)}, with ${which}${usual}`
+  const text = `${what} has been in the classifier of worker ${name} for ${secondsOf(batch.seconds)}, with ${which}${usual(average)}`
   return wait(isSlow ? 'slow-batch' : 'classifying', text, { worker: name, since: facts.at - batch.seconds * 1000 })
 }
 

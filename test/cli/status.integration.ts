@@ -89,7 +89,7 @@ test('a worker shows its batch, and one that is frozen is said to be silent, wit
   const frozen = await status()
   assert.match(
     frozen.stdout.replaceAll(/\n */g, ' '),
-    / which has not been heard of for .* To help: if rowmill work on \S+ has ended, .* rowmill work --classifier FILE /,
+    / which has not been heard of for .* To help: end rowmill work on \S+ \(process \d+\) if it hangs, .* rowmill work --classifier FILE /,
   )
 })
 

@@ -51,6 +51,23 @@ const CASES: Record<string, [PipelineFacts, string, string | null, number, strin
     'row 20 (partition 0) waits until worker host-7-1 has classified rows 10 to 19 of job j, which it has had for 4 s',
     null,
   ],
+  'a worker that has other rows for too long': [
+    madeFacts({
+      reports: [[workersReport([madeWorker({ batch: { ...batch, partition: 1, row: 10, seconds: 17 } })]), 0]],
+    }),
+    ...(['slow-batch', 'host-7-1', 17] as const),
+    'row 20 (partition 0) waits until worker host-7-1 has classified rows 10 to 19 of job j, which it has had for 17 s; so many rows take 0.1 s on average',
+    'rowmill work --classifier FILE --pipeline p --brokers kafka:9092',
+  ],
+  'a frozen worker that its group has expelled, while there is no other': [
+    madeFacts({
+      reports: [[workersReport([madeWorker({ heardSeconds: 8 })]), 0]],
+      group: { state: 'PreparingRebalance', members: [], allowed: null },
+    }),
+    ...(['worker-silent', 'host-7-1', 8] as const),
+    'row 20 (partition 0) is with worker host-7-1 on host, which has not been heard of for 8 s',
+    'kill -9 8',
+  ],
   'a worker that starts': [
     madeFacts({ reports: [[workersReport([madeWorker({ state: 'starting' })]), 0]] }),
     ...(['worker-starting', 'host-7-1', 60] as const),

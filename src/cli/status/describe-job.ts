@@ -129,9 +129,11 @@ function describeRows(job: JobView, width: number): TextLine[] {
   return inColumns(cells, width)
 }
 
+/** The average is not known if the results came before the watch began. */
 function speeds(job: JobView): string[] {
   const { now, average } = job.rate
-  return [...(isOpen(job) ? [`now ${speed(now)}`] : []), `on average ${speed(average)}`]
+  const isKnown = average > 0 || !job.rows.classified
+  return [...(isOpen(job) ? [`now ${speed(now)}`] : []), ...(isKnown ? [`on average ${speed(average)}`] : [])]
 }
 
 function describeRejects({ rows, rejectsByReason, lastRejects }: JobView, width: number): TextLine[] {

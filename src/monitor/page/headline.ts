@@ -147,7 +147,7 @@ function sentenceOf(job: JobView): Omit<Headline, 'job'> {
       return {
         ...still,
         tone: 'bad',
-        sentence: `Job ${id} stands still: rows wait, and nothing moves.`,
+        sentence: `Job ${id} ${standstillOf(job)}.`,
         since: movedAt,
       }
     case 'failed':
@@ -182,6 +182,16 @@ function sentenceOf(job: JobView): Omit<Headline, 'job'> {
       return { ...moving, sentence: `Job ${id} is running: ${share ?? 'its rows are being classified'}.` }
     }
   }
+}
+
+/** What a stalled job waits for that is no trouble as long as a job moves. */
+function standstillOf({ waitsFor }: JobView): string {
+  const { reason, worker } = waitsFor ?? {}
+  if (worker && (reason === 'classifying' || reason === 'queued'))
+    return `waits for worker ${worker}, which has brought no result for long`
+  if (reason === 'publisher') return 'waits for its publisher, which has sent no row for long'
+  if (reason === 'collector') return 'waits for its collector, which has written no row for long'
+  return 'stands still: rows wait, and nothing moves'
 }
 
 /** The view has clauses; the page has sentences. */

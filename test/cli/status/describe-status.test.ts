@@ -179,6 +179,13 @@ also in trouble: job f, job g`,
   )
 })
 
+test('the only job of a pipeline is shown in full, also when it is over, without an average that nobody saw', () => {
+  const over = aJob({ phase: 'complete', rate: { now: 0, average: 0 }, waitsFor: null })
+  const text = textOf(aView({ jobs: [over] }))
+  assert.match(text, /^job orders is complete\n/)
+  assert.match(text, /\n {2}classified {4}500 of 1,000 {2}50 %\n/)
+})
+
 test('the partition that the output waits for and the worker that is silent come first, and --all shows the rest', () => {
   const partitions = Array.from({ length: 20 }, (_, partition) =>
     aPartition({ partition, lagSeconds: partition, blocks: partition === 3 }),

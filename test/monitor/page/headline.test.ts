@@ -54,6 +54,14 @@ test('each phase has a sentence', () => {
   assert.equal(say(aJob({ phase: 'publishing' })), 'good: Job orders is running: rows are still being published.')
   assert.equal(say(aJob({ phase: 'writing' })), 'good: Job orders is almost done: its last rows are being written.')
   assert.equal(say(aJob({ phase: 'stalled' })), 'bad: Job orders stands still: rows wait, and nothing moves.')
+  const still = (reason: WaitReason, worker: string | null = null) =>
+    say(aJob({ phase: 'stalled', waitsFor: waits(reason, { worker }) }))
+  assert.equal(
+    still('queued', 'mill-4711-1'),
+    'bad: Job orders waits for worker mill-4711-1, which has brought no result for long.',
+  )
+  assert.equal(still('publisher'), 'bad: Job orders waits for its publisher, which has sent no row for long.')
+  assert.equal(still('collector'), 'bad: Job orders waits for its collector, which has written no row for long.')
   assert.equal(say(aJob({ phase: 'complete' })), 'done: Job orders is complete.')
   assert.equal(say(aJob({ phase: 'cancelled' })), 'idle: Job orders was cancelled.')
   assert.equal(say(aJob({ phase: 'failed', failure })), 'bad: Job orders failed.')
