@@ -63,10 +63,10 @@ export async function run(given: RunOptions): Promise<RunReport> {
       const { published, total } = progress.sum
       return { publishing: { job, published, total }, working: supervisor.working, collecting: collecting() }
     }
-    const reports = opening.then(topics => reportRun(topics, look, say))
+    const reports = opening.then(topics => reportRun(topics, look, options))
     reports.catch(() => {}) // thrown below, with `opening`
     observe(options.observer, { look, supervisor, opening })
-    teardown.add(() => reports.then(({ close }) => close()).catch(() => {}))
+    teardown.add(() => reports.then(({ close }) => close(failure)).catch(() => {}))
     teardown.add(() => supervisor.close(failure === null ? 'drain' : 'kill'))
     teardown.add(() => probe.close())
     stopWith(stop, supervisor, opening)

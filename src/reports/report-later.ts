@@ -5,8 +5,11 @@ const AFTER_MS = 2000
 
 /** Reports of a command that has just begun. */
 export interface Reports {
-  /** Says that the command has ended, if anybody knows of it. It takes a second at most, and throws nothing. */
-  close(): Promise<void>
+  /**
+   * Says that the command has ended, if anybody knows of it. It takes a second at most, and throws nothing. `thrown`: what ended it.
+   * Null, the default: it did what it was asked to.
+   */
+  close(thrown?: unknown): Promise<void>
 }
 
 /** Begins to report after 2 s. Nothing is loaded, connected or created before. */
@@ -17,9 +20,9 @@ export function reportLater(options: ReporterOptions): Reports {
     loading.catch(() => {}) // `close` waits for it
   }, AFTER_MS).unref()
   return {
-    async close() {
+    async close(thrown) {
       clearTimeout(timer)
-      await loading?.then(reporter => reporter.close()).catch(() => {})
+      await loading?.then(reporter => reporter.close(thrown)).catch(() => {})
     },
   }
 }

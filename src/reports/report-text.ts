@@ -3,7 +3,9 @@ import type {
   CollectingReport,
   PublishingReport,
   Report,
+  ReportedFailure,
   ReportedPartition,
+  ReportedUse,
   StageSeconds,
   WorkerReport,
   WorkingReport,
@@ -94,6 +96,8 @@ const isReport = having<Report>({
   startedAt: isNumber,
   everySeconds: isNumber,
   isLast: isSwitch,
+  uses: ifAny(having<ReportedUse>({ classifier: ifAny(isText), output: ifAny(isText) })),
+  failure: ifAny(having<ReportedFailure>({ code: isText, message: isText })),
   publishing: orNull(having<PublishingReport>({ job: isText, published: isNumber, total: orNull(isNumber) })),
   working: orNull(having<WorkingReport>({ restarts: isNumber, rebalances: isNumber, workers: listOf(isWorker) })),
   collecting: orNull(

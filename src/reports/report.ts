@@ -18,9 +18,27 @@ export interface Report {
   readonly everySeconds: number
   /** Whether the command ended in an orderly way: no further report comes. */
   readonly isLast: boolean
+  /** What it works with, for the command that starts it again. An older rowmill does not tell. */
+  readonly uses?: ReportedUse
+  /** Why it ended, in its last report. Undefined: it did what it was asked to, or an older rowmill does not tell. */
+  readonly failure?: ReportedFailure
   readonly publishing: PublishingReport | null
   readonly working: WorkingReport | null
   readonly collecting: CollectingReport | null
+}
+
+/** Paths of files are absolute, on the machine of the command. */
+export interface ReportedUse {
+  /** What it classifies with, as --classifier takes it. */
+  readonly classifier?: string
+  /** What it writes. */
+  readonly output?: string
+}
+
+export interface ReportedFailure {
+  readonly code: string
+  /** Its first line. */
+  readonly message: string
 }
 
 export type ReportingCommand = 'run' | 'publish' | 'work' | 'collect'

@@ -1,10 +1,18 @@
 import { hostname } from 'node:os'
+import { toRowmillError } from '../errors.ts'
 import { describeKafkaError, type Kafka, type Producer, TopicsRefused } from '../kafka/index.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
 import { realTime, type Time } from '../support/clock.ts'
 import type { Say } from '../support/say.ts'
 import { version } from '../support/version.ts'
-import { type Report, type ReportedParts, type ReportingCommand, SILENT_SECONDS } from './report.ts'
+import {
+  type Report,
+  type ReportedFailure,
+  type ReportedParts,
+  type ReportedUse,
+  type ReportingCommand,
+  SILENT_SECONDS,
+} from './report.ts'
 import { encodeReport } from './report-text.ts'
 
 /** How often it looks whether something has changed. */
@@ -19,6 +27,8 @@ const BYTES_PER_SECOND = 60_000
 const PAUSE_MS = 2000
 /** How long the end of a command waits for its last report. */
 const LAST_MS = 1000
+/** Of the error that ended the command. */
+const LONGEST_MESSAGE = 1000
 
 export interface ReporterOptions {
   readonly kafka: Kafka
@@ -26,6 +36,8 @@ export interface ReporterOptions {
   readonly command: ReportingCommand
   /** What the parts do now. It is asked once a second. */
   readonly look: () => ReportedParts
+  /** Default: it uses no file that matters to others. */
+  readonly uses?: ReportedUse
   /** Logs the one line about reports that cannot be written. */
   readonly say: Say
   /** Called before the first report, to create the topic. Default: the topic is there. */
@@ -43,7 +55,7 @@ export class Reporter {
   readonly #options: ReporterOptions
   readonly #time: Time
   readonly #topic: string
-  readonly #who: Omit<Report, keyof ReportedParts | 'everySeconds' | 'isLast'>
+  readonly #who: Omit<Report, keyof ReportedParts | 'everySeconds' | 'isLast' | 'failure'>
   #producer: Promise<Producer> | null = null
   #last: Sent | null = null
   #sending: Promise<void> | null = null
@@ -54,21 +66,23 @@ export class Reporter {
   readonly #stop: () => void
 
   constructor(options: ReporterOptions) {
-    const { pipeline, command, time = realTime } = options
+    const { pipeline, command, uses, time = realTime } = options
     this.#options = options
     this.#time = time
     this.#topic = topicsOf(pipeline).reports
     const [host, pid] = [hostname(), process.pid]
-    this.#who = { version: 1, process: `${host}-${pid}`, command, host, pid, rowmill: version(), startedAt: Date.now() }
+    const name = `${host}-${pid}`
+    const who = { version: 1, process: name, command, host, pid, rowmill: version(), startedAt: Date.now() } as const
+    this.#who = uses ? { ...who, uses } : who
     this.#stop = time.every(LOOK_MS, () => this.#look())
     this.#look()
   }
 
-  /** Says that the command has ended, if anybody knows of it. It takes a second at most. */
-  async close(): Promise<void> {
+  /** Says that the command has ended, and of what if it failed, if anybody knows of it. It takes a second at most. */
+  async close(thrown: unknown = null): Promise<void> {
     this.#stop()
     const over = new AbortController()
-    await Promise.race([this.#sayLast(), this.#time.sleep(LAST_MS, over.signal)])
+    await Promise.race([this.#sayLast(thrown), this.#time.sleep(LAST_MS, over.signal)])
     over.abort()
     this.#isOver = true
     const producer = this.#producer
@@ -92,16 +106,24 @@ export class Reporter {
       })
   }
 
-  async #sayLast(): Promise<void> {
+  async #sayLast(thrown: unknown): Promise<void> {
     await this.#sending
     if (!this.#isKnown || this.#isOver) return
     const parts = this.#options.look()
-    await this.#send(this.#encode(parts, { everySeconds: IDLE_SECONDS, isLast: true })).catch(() => {})
+    const last = {
+      everySeconds: IDLE_SECONDS,
+      isLast: true,
+      ...(thrown === null ? {} : { failure: failureOf(thrown) }),
+    }
+    await this.#send(this.#encode(parts, last)).catch(() => {})
   }
 
-  #encode(parts: ReportedParts, { everySeconds, isLast }: Pick<Report, 'everySeconds' | 'isLast'>): Buffer {
+  #encode(
+    parts: ReportedParts,
+    { everySeconds, ...more }: Pick<Report, 'everySeconds' | 'isLast' | 'failure'>,
+  ): Buffer {
     const longest = this.#last ? Math.ceil(this.#last.bytes / BYTES_PER_SECOND) : 0
-    return encodeReport({ ...this.#who, everySeconds: Math.max(everySeconds, longest), isLast, ...parts })
+    return encodeReport({ ...this.#who, everySeconds: Math.max(everySeconds, longest), ...more, ...parts })
   }
 
   async #send(value: Buffer): Promise<void> {
@@ -126,6 +148,11 @@ export class Reporter {
       `rowmill status and rowmill monitor cannot see what this command does, which works all the same. Topic ${this.#topic}: ${text}`,
     )
   }
+}
+
+function failureOf(thrown: unknown): ReportedFailure {
+  const { code, message } = toRowmillError(thrown)
+  return { code, message: message.split('\n', 1)[0]!.slice(0, LONGEST_MESSAGE) }
 }
 
 /** What the broker says about a topic that does not take reports, now and later. */

@@ -6,9 +6,9 @@ import type { PipelineFacts } from './facts.ts'
 import type { JobProcesses } from './job-rows.ts'
 import type { HeardProcess } from './report-board.ts'
 import type { HelpView, JobPhase, WaitView, WorkerView } from './view.ts'
-import { isOfRun } from './what-it-waits-for.ts'
+import { isOfRun, nameOf, reasonOf } from './what-it-waits-for.ts'
 
-const WORK = ['rowmill', 'work', '--classifier', 'FILE']
+const WORK = ['rowmill', 'work', '--classifier']
 
 /** Anybody can report a host. One that `ssh` would take for an option is in no command. */
 const HOST = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
@@ -24,7 +24,7 @@ export interface NeedsHelp extends JobProcesses {
 
 /** What helps a job. Null: it needs nothing, or nothing helps. */
 export function helpFor(facts: PipelineFacts, needs: NeedsHelp): HelpView | null {
-  const { phase, waitsFor } = needs
+  const { job, phase, waitsFor } = needs
   const help: Help = (why, ...commands) => {
     const lines = commands.map(words => commandLine([...words, ...placeOf(facts)]))
     return { why, command: lines.join(' && ') }
@@ -32,13 +32,23 @@ export function helpFor(facts: PipelineFacts, needs: NeedsHelp): HelpView | null
   if (phase === 'cancelled') return null
   if (phase === 'failed') return helpAfterFailure(needs, help)
   if (phase === 'complete') return helpWhenComplete(needs, help)
-  return waitsFor && helpWith(waitsFor, { ...needs, facts }, help)
+  const found = waitsFor && helpWith(waitsFor, { ...needs, facts }, help)
+  return found ?? (isOfRun({ job }) ? null : helpToCollect(needs, help))
+}
+
+/** Its rows are still being classified, and nobody writes them any more. */
+function helpToCollect({ job, collector }: NeedsHelp, help: Help): HelpView | null {
+  if (collector?.state !== 'gone') return null
+  return help(
+    `nobody writes its results: ${nameOf(collector)} ended${reasonOf(collector)}. Resume it`,
+    collect(job, collector),
+  )
 }
 
 /** One command after the other, if each succeeds. They get the pipeline and its brokers. */
 type Help = (why: string, ...commands: readonly (readonly string[])[]) => HelpView
 
-function helpAfterFailure({ job }: NeedsHelp, help: Help): HelpView | null {
+function helpAfterFailure({ job, collector }: NeedsHelp, help: Help): HelpView | null {
   const cure = job.reason === null ? 'repair' : afterOf(job.reason.code)
   if (cure === 'never' || !job.bounded) return null // a job of events has one attempt
   if (cure === 'repair-replay' && job.attempt === 0)
@@ -50,7 +60,7 @@ function helpAfterFailure({ job }: NeedsHelp, help: Help): HelpView | null {
   return help(
     'repair the classifier, restart rowmill work with it, classify the missing rows again, and collect them',
     replay(job),
-    collect(job),
+    collect(job, collector),
   )
 }
 
@@ -60,13 +70,22 @@ function helpWhenComplete({ job, rejected, collector }: NeedsHelp, help: Help): 
     return help(
       'repair the classifier, restart rowmill work with it, classify the rejected rows again, and collect all rows anew',
       replay(job),
-      [...collect(job), '--force'],
+      [...collect(job, null), '--force'], // whoever runs it names the file that it replaces
     )
-  return collector === null ? help('if no file has its rows yet, write them to one', collect(job)) : null
+  return collector === null ? help('if no file has its rows yet, write them to one', collect(job, null)) : null
 }
 
 const replay = ({ id }: Job) => ['rowmill', 'rejects', 'replay', '--job', id]
-const collect = ({ id }: Job) => ['rowmill', 'collect', 'OUT', '--job', id]
+/** OUT is that of the collector which did it before, on its machine. */
+const collect = ({ id }: Job, before: HeardProcess | null) => [
+  ...['rowmill', 'collect', before?.report.uses?.output ?? 'OUT', '--job', id],
+]
+
+/** The classifier is that of the latest worker, on its machine. FILE: nobody told which one. */
+function work(heard: readonly HeardProcess[]): string[] {
+  const latest = heard.findLast(({ report }) => report.command === 'work' && report.uses?.classifier)
+  return [...WORK, latest?.report.uses?.classifier ?? 'FILE']
+}
 
 function helpWith(
   { reason, worker: name, partition }: WaitView,
@@ -82,17 +101,23 @@ function helpWith(
         return help('its input can be read only once: cancel it, and publish its rows as another job', [
           ...['rowmill', 'jobs', 'cancel', '--job', id],
         ])
-      return help('resume the publisher', ['rowmill', 'publish', job.source?.name ?? 'IN', '--job', id])
+      return help(`resume the publisher${placeOfProcess(publisher, facts)}, with the options that it began with`, [
+        'rowmill',
+        'publish',
+        job.source?.name ?? 'IN',
+        '--job',
+        id,
+      ])
     case 'no-worker':
-      return isOfRun({ job }) ? resumedRun(job) : help('start a worker', WORK)
+      return isOfRun({ job }) ? resumedRun(job) : help('start a worker', work(heard))
     case 'no-collector':
     case 'collector-silent':
       if (isRun) return resumedRun(job)
-      return help('resume the collector', collect(job))
+      return help(`resume the collector${placeOfProcess(collector, facts)}`, collect(job, collector))
     case 'slow-batch': {
       const end = `its --batch-timeout ends a call that hangs (default: ${OPTIONS.batchTimeout.fallback} s)`
       if (isOfRun({ job })) return { why: `wait: ${end}`, command: null }
-      return help(`${end}. Until then, another worker classifies the other rows`, WORK)
+      return help(`${end}. Until then, another worker classifies the other rows`, work(heard))
     }
     case 'worker-silent': {
       const worker = workers.find(each => each.name === name)
@@ -102,7 +127,7 @@ function helpWith(
       if (process.report.command === 'run') return resumedRun(job)
       return help(
         `end rowmill work on ${worker.host} (process ${process.report.pid}) if it hangs, and start it again there or on another machine`,
-        WORK,
+        work(heard),
       )
     }
     case 'open-transaction': {
@@ -137,6 +162,11 @@ function resumedRun({ source }: Job): HelpView {
 /** Only the run can: its pipeline is its own. */
 function resumeRun(why = 'resume the run'): HelpView {
   return { why: `${why}, with the OUT that it writes`, command: 'rowmill run --resume OUT' }
+}
+
+/** ` on vm`, if that is another machine. */
+function placeOfProcess(process: HeardProcess | null, { host }: PipelineFacts): string {
+  return process === null || process.report.host === host ? '' : ` on ${process.report.host}`
 }
 
 function placeOf({ brokers, pipeline }: PipelineFacts): string[] {

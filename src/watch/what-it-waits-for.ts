@@ -89,7 +89,7 @@ function collectorWait({ at }: PipelineFacts, { collector, rows, movedAt }: Unfi
     const text = `every row is classified, and ${who}, which has ${left} left to write, has not been heard of for ${secondsOf(silentSeconds)}`
     return { reason: 'collector-silent', row: done, partition: null, worker: null, since, text }
   }
-  const text = `every row is classified, and nobody writes them: ${who} ended with ${left} left to write`
+  const text = `every row is classified, and nobody writes them: ${who} ended with ${left} left to write${reasonOf(collector)}`
   return { reason: 'no-collector', row: done, partition: null, worker: null, since, text }
 }
 
@@ -113,7 +113,11 @@ function publisherWait(facts: PipelineFacts, waiting: UnfinishedJob, row: number
   const who = nameOf(publisher)
   const since = facts.at - silentSeconds * 1000
   if (state === 'gone')
-    return wait('publisher-silent', since, `${what} is not published: ${who} ended before the last row`)
+    return wait(
+      'publisher-silent',
+      since,
+      `${what} is not published: ${who} ended before the last row${reasonOf(publisher)}`,
+    )
   if (state === 'silent') {
     const text = `${what} is not published: ${who} has not been heard of for ${secondsOf(silentSeconds)}`
     return wait('publisher-silent', since, text)
@@ -132,7 +136,13 @@ function workerWait(facts: PipelineFacts, waiting: UnfinishedJob, at: NextRow & 
   const wait = (reason: WaitReason, text: string, more: Partial<WaitView> = {}): WaitView => {
     return { reason, row, partition, worker: null, since, text, ...more }
   }
-  const noWorker = () => wait('no-worker', `${what} waits for a worker: none is in pipeline ${facts.pipeline}`)
+  const noWorker = () => {
+    const last = facts.board
+      .heard(facts.at)
+      .findLast(({ report, state }) => report.command === 'work' && state === 'gone')
+    const why = last?.report.failure ? `. The last one ended, ${nameOf(last)}${reasonOf(last)}` : ''
+    return wait('no-worker', `${what} waits for a worker: none is in pipeline ${facts.pipeline}${why}`)
+  }
   const holder = holderOf(waiting, at)
   if (holder && holder.worker.state !== 'silent' && holder.worker.state !== 'gone')
     return inHand(facts, waiting, { what, wait, ...holder })
@@ -254,8 +264,14 @@ function describeBatch({ jobs }: PipelineFacts, { job: id, row, rows, seconds }:
   return `${which} of job ${id}, which it has had for ${secondsOf(seconds)}`
 }
 
-function nameOf({ report: { command, host, pid } }: HeardProcess): string {
+/** `rowmill work on vm (process 4711)`. */
+export function nameOf({ report: { command, host, pid } }: HeardProcess): string {
   return `rowmill ${command} on ${host} (process ${pid})`
+}
+
+/** Why a command ended, after ` ended`, if it told. */
+export function reasonOf({ report: { failure } }: HeardProcess): string {
+  return failure === undefined ? '' : `: ${failure.message} [${failure.code}]`
 }
 
 /** `0.4 s`, `14 s`, `3 min`, `2 h`. */

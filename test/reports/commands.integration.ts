@@ -150,6 +150,7 @@ test('publish and collect report how far they are, and the row that the output w
   const collecting = start('collect', join(folder, 'out.csv'), '--job', 'j')
   const waits = await untilReported(collecting, 'it waits', ({ collecting }) => (collecting?.waiting?.seconds ?? 0) > 1)
   const { waiting, ...counts } = waits.collecting!
+  assert.deepEqual(waits.uses, { output: join(folder, 'out.csv') })
   assert.deepEqual(counts, { job: 'j', written: 0, rejected: 0, duplicates: 0 })
   assert.deepEqual([waiting!.row, waiting!.partition], [0, 0])
   work('--workers', '1')

@@ -27,6 +27,8 @@ const report: Report = {
   startedAt: 1_700_000_000_000,
   everySeconds: 2,
   isLast: false,
+  uses: { classifier: 'black_box.py', output: '/srv/out.csv' },
+  failure: { code: 'OUTPUT_FAILED', message: 'no space left' },
   publishing: { job: 'j', published: 5000, total: null },
   working: { restarts: 1, rebalances: 2, workers: [worker, { ...worker, state: 'starting', batch: null }] },
   collecting: {
@@ -79,9 +81,11 @@ test('what is no report of this version is none', () => {
     { working: { ...report.working, workers: [{ ...worker, batch: { ...worker.batch, rows: null } }] } },
     { working: { ...report.working, workers: [{ ...worker, seconds: { queue: 1, classify: 2 } }] } },
     { collecting: { ...report.collecting, waiting: 5 } },
+    ...[null, 'x', { classifier: 5 }].map(uses => ({ uses })),
+    ...[null, 'x', { code: 'OUTPUT_FAILED' }].map(failure => ({ failure })),
   ])
     assert.equal(decoded({ ...report, ...wrong }), null, JSON.stringify(wrong))
-  for (const name of Object.keys(report)) {
+  for (const name of Object.keys(report).filter(name => name !== 'uses' && name !== 'failure')) {
     const { [name as 'version']: _, ...rest } = report
     assert.equal(decoded(rest), null, `without ${name}`)
   }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { RowmillError } from '../../src/errors.ts'
 import { topicsOf } from '../../src/pipeline/topic-names.ts'
 import { createReportsTopic } from '../../src/pipeline/topics.ts'
 import type { ReportedParts, WorkerReport } from '../../src/reports/report.ts'
@@ -80,6 +81,16 @@ class Reported {
     return this.reports.length - before
   }
 }
+
+test('a command says what it works with, and in its last report the first line of what ended it', async () => {
+  const uses = { classifier: '/srv/black_box.py' }
+  const reported = await Reported.start({ uses })
+  await reported.pass(1)
+  await reported.reporter.close(new RowmillError('OUTPUT_FAILED', 'cannot write out.csv: no space left\n  at line 7'))
+  const [first, last] = [reported.reports[0]!, reported.reports.at(-1)!]
+  assert.deepEqual([first.uses, first.failure], [uses, undefined])
+  assert.deepEqual(last.failure, { code: 'OUTPUT_FAILED', message: 'cannot write out.csv: no space left' })
+})
 
 test('a command reports at once, every 2 s while counts change, every 3 s otherwise, and when it ends', async () => {
   const reported = await Reported.start()

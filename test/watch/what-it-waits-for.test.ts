@@ -306,6 +306,44 @@ test('a classified job waits for its collector, and is complete when that has wr
   assert.equal(viewOf(madeFacts({ jobs: [classified] })).phase, 'complete')
 })
 
+test('the command that helps names the classifier and the output of whoever did it before, and says why that ended', () => {
+  const failure = { code: 'OUTPUT_FAILED', message: 'cannot write out.csv: ENOSPC' }
+  const uses = { classifier: '/srv/a b.py', output: '/srv/out.csv' }
+  const ended = { uses, failure, isLast: true }
+  const withoutWorker = viewOf(madeFacts({ reports: [[workersReport([madeWorker()], ended), 5]] }))
+  assert.equal(
+    withoutWorker.waitsFor!.text,
+    'row 20 (partition 0) waits for a worker: none is in pipeline p. The last one ended, rowmill work on host (process 7): cannot write out.csv: ENOSPC [OUTPUT_FAILED]',
+  )
+  const at = '--pipeline p --brokers kafka:9092'
+  assert.equal(withoutWorker.help!.command, `rowmill work --classifier '/srv/a b.py' ${at}`)
+  const collector = madeReport({ command: 'collect', collecting: collecting(), ...ended })
+  const unwritten = viewOf(madeFacts({ jobs: [classified], reports: [[collector, 5]] }))
+  assert.equal(
+    unwritten.waitsFor!.text,
+    'every row is classified, and nobody writes them: rowmill collect on host (process 7) ended with 9 rows left to write: cannot write out.csv: ENOSPC [OUTPUT_FAILED]',
+  )
+  assert.equal(unwritten.help!.command, `rowmill collect /srv/out.csv --job j ${at}`)
+  const early = viewOf(
+    madeFacts({
+      reports: [
+        [collector, 5],
+        [workersReport([madeWorker({ batch })], { process: 'host-9' }), 0],
+      ],
+    }),
+  )
+  assert.equal(early.waitsFor!.reason, 'classifying')
+  assert.deepEqual(early.help, {
+    why: 'nobody writes its results: rowmill collect on host (process 7) ended: cannot write out.csv: ENOSPC [OUTPUT_FAILED]. Resume it',
+    command: `rowmill collect /srv/out.csv --job j ${at}`,
+  })
+  const elsewhere = madeReport({ command: 'collect', collecting: collecting(), ...ended, host: 'mill' })
+  assert.equal(
+    viewOf(madeFacts({ jobs: [classified], reports: [[elsewhere, 5]] })).help!.why,
+    'resume the collector on mill',
+  )
+})
+
 test('a job that failed says what to do if its classifier can be repaired, and nothing if it cannot continue', () => {
   const failed = (code: string, more: Partial<Job> = {}) => {
     const job = madeJob({ state: 'failed', reason: { code, place: null, message: 'm' }, ...more })

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { finishCommit, forgetCommit } from '../../../connectors/file/finish-commit.ts'
 import { FileSink } from '../../../connectors/file-sink.ts'
 import { GrowingFileSink } from '../../../connectors/growing-file-sink.ts'
@@ -66,13 +67,12 @@ export const collectCommand = defineCommand({
     const output = path!
     const job = requireJob(options.id)
     checkOutputFree(output, options.output)
-    const isFile = output !== '-' && tcpAddress(output) === null
-    if (isFile && (await finishCommit(output, job))) {
+    if (isFile(output) && (await finishCommit(output, job))) {
       new Terminal(options).say(`${output} is complete already`)
       if (options.output === 'json') printJson(JSON_SHAPE, [{ ...nullsOf(JSON_SHAPE), job, out: output }])
       return 0
     }
-    const file = isFile ? output : null
+    const file = isFile(output) ? output : null
     return await withinLimits(options, 'before the job was complete', session =>
       withMeter({ command: 'collect', options, output: file, say: session.say }, observer =>
         collectTo(output, job, { options, session, observer }),
@@ -80,6 +80,11 @@ export const collectCommand = defineCommand({
     )
   },
 })
+
+/** Otherwise it goes to standard output or to a receiver. */
+function isFile(output: string): boolean {
+  return output !== '-' && tcpAddress(output) === null
+}
 
 interface CollectParts {
   readonly options: CollectValues
@@ -89,12 +94,11 @@ interface CollectParts {
 
 async function collectTo(output: string, job: string, parts: CollectParts): Promise<number> {
   const { options, session } = parts
-  const isFile = output !== '-' && tcpAddress(output) === null
   const { terminal, say } = session
   const sink = openSink(output, options, session)
   try {
     if (sink instanceof FileSink || sink instanceof GrowingFileSink) await sink.reserve()
-    const { rows, rejects, rowsOut, duplicates, rowsByWorker } = await collectShared(job, sink, parts)
+    const { rows, rejects, rowsOut, duplicates, rowsByWorker } = await collectShared(output, sink, { ...parts, job })
     terminal.close()
     const without =
       rejects === 0
@@ -110,7 +114,7 @@ async function collectTo(output: string, job: string, parts: CollectParts): Prom
     if (sink instanceof FileSink) await forgetCommit(output, job).catch(() => {})
     return rejects === 0 ? 0 : COMPLETE_WITH_REJECTS
   } catch (error) {
-    if (!isFile) throw error
+    if (!isFile(output)) throw error
     const again = sameCommand().filter(word => word !== '--restart') // it discards OUT
     if (leavesJob(error)) throw withResumeCommand(error, again)
     if (options.follow) throw error // a job of events has one attempt, and OUT keeps its rows so far
@@ -137,7 +141,11 @@ function openSink(path: string, { force, restart, follow, python }: SinkOptions,
   throw new RowmillError('USAGE', message, { path })
 }
 
-function collectShared(job: string, sink: Sink, { options, session, observer }: CollectParts): Promise<Collected> {
+function collectShared(
+  output: string,
+  sink: Sink,
+  { job, options, session, observer }: CollectParts & { readonly job: string },
+): Promise<Collected> {
   const use = { command: 'collect', options, topics: { writes: false } }
   const isReached = Promise.withResolvers<void>()
   observer?.needs('the cluster is reached', isReached.promise)
@@ -153,7 +161,9 @@ function collectShared(job: string, sink: Sink, { options, session, observer }: 
     let collecting = (): CollectingReport | null => null
     const look = () => ({ publishing: null, working: null, collecting: collecting() })
     observer?.watch(look)
-    const reports = reportLater({ ...context, command: 'collect', look })
+    const uses = { output: isFile(output) ? resolve(output) : output }
+    const reports = reportLater({ ...context, command: 'collect', look, uses })
+    let failure: unknown = null
     const onBegin = (report: () => CollectingReport) => {
       collecting = report
     }
@@ -165,11 +175,12 @@ function collectShared(job: string, sink: Sink, { options, session, observer }: 
         onRejected: rejected => observer?.rejected(countBy(rejected)),
       })
     } catch (error) {
+      failure = error
       if (toRowmillError(error).code === 'TIMEOUT') await waiting.tell()
       throw error
     } finally {
       waiting.close()
-      await reports.close()
+      await reports.close(failure)
     }
   })
 }

@@ -120,7 +120,10 @@ async function publishPath(
       }
       const onSent = (sent: number) => observer?.sent(sent)
       const publishes = publish(context, source, { ...what, onOpen, onSent, onProgress })
-      const rows = await publishes.finally(() => reports.close())
+      const rows = await publishes.then(
+        rows => reports.close().then(() => rows),
+        error => reports.close(signal.aborted ? signal.reason : error).then(() => Promise.reject(error)),
+      )
       terminal.close()
       if (opened) say(`published ${counted(rows, 'row')} as job ${job} in pipeline ${context.pipeline}`) // else it was before
       if (options.output === 'json') printJson(JSON_SHAPE, [{ job, pipeline: context.pipeline, rows }])

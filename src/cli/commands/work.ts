@@ -1,3 +1,4 @@
+import { absoluteTarget } from '../../classifier/absolute-target.ts'
 import { checkName } from '../../core/names.ts'
 import { RowmillError } from '../../errors.ts'
 import { untilClassified } from '../../jobs/until-classified.ts'
@@ -90,6 +91,7 @@ async function work(
   let how: 'drain' | 'kill' = 'kill'
   let done: Promise<void> | null = null
   let reports: Reports | null = null
+  let failure: unknown = null
   try {
     const topics = { ifNew: defaultPartitions(workers) }
     const opening = openSharedPipeline({ command: 'work', options, topics }, { say, signal })
@@ -99,7 +101,7 @@ async function work(
     const { kafka, pipeline, registryIds } = shared
     meter?.connected(kafka, pipeline)
     supervisor.work(kafka.settings, { pipeline, bulk: true, registryIds })
-    reports = reportLater({ kafka, pipeline, command: 'work', look, say })
+    reports = reportLater({ kafka, pipeline, command: 'work', look, say, uses: { classifier: absoluteTarget(target) } })
     waitFor(`waiting for rows of pipeline ${pipeline}: nothing to classify`)
     done = untilDone === null ? null : untilJobDone(untilDone, shared, until)
     await Promise.race([untilAborted(signal), supervisor.failed, ...(done ? [done] : [])])
@@ -109,11 +111,12 @@ async function work(
   } catch (error) {
     // A signal is how work without --until-done ends, so that is no failure. A time-out is one.
     if (untilDone === null && error === signal.reason && signal.reason.code !== 'TIMEOUT') return 0
+    failure = error
     throw error
   } finally {
     ended.abort()
     await Promise.allSettled([supervisor.close(how), done])
-    await reports?.close()
+    await reports?.close(failure)
     waiting.close()
   }
 }
