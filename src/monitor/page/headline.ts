@@ -20,6 +20,8 @@ export interface Headline {
   readonly etaSeconds: number | null
   /** More for who wants to know. It may change with every view. */
   readonly detail: string | null
+  /** Lines that have their own layout, such as a traceback. Null: there are none. */
+  readonly trace: string | null
   readonly help: JobView['help']
 }
 
@@ -51,7 +53,7 @@ export function jobOfInterest({ jobs }: PipelineView): JobView | null {
 
 /** @param job what is open on the page. Null: whatever is of interest. */
 export function headlineOf(view: PipelineView | null, job: JobView | null): Headline {
-  const nothing = { job: null, since: null, isOver: false, etaSeconds: null, detail: null, help: null }
+  const nothing = { job: null, since: null, isOver: false, etaSeconds: null, detail: null, trace: null, help: null }
   if (view === null) return { ...nothing, tone: 'wait', sentence: 'Reading the pipeline for the first time.' }
   const { unreachableSince, noTopics, brokers, pipeline } = view
   if (unreachableSince !== null)
@@ -83,7 +85,10 @@ function helpToPublish({ pipeline, brokers }: PipelineView): Headline['help'] {
   return { why: 'This publishes the rows of a file:', command }
 }
 
-function headlineWithoutTopics(view: PipelineView, noTopics: NoTopicsView): Omit<Headline, 'job' | 'etaSeconds'> {
+function headlineWithoutTopics(
+  view: PipelineView,
+  noTopics: NoTopicsView,
+): Omit<Headline, 'job' | 'etaSeconds' | 'trace'> {
   const { since, wereThere, missing, lastJob } = noTopics
   const before = lastJob && `Before that: ${sentenceOf(lastJob).sentence}`
   if (isRunOver(view)) {
@@ -138,9 +143,11 @@ function sentenceOf(job: JobView): Omit<Headline, 'job'> {
       isOver: false,
       etaSeconds: null,
       detail: asSentence(waitsFor!.text),
+      trace: null,
       help,
     }
-  const still = { since: null, isOver: false, etaSeconds: null, detail: waitsFor && asSentence(waitsFor.text), help }
+  const detail = waitsFor && asSentence(waitsFor.text)
+  const still = { since: null, isOver: false, etaSeconds: null, detail, trace: null, help }
   const moving = { ...still, tone: 'good', etaSeconds, detail: still.detail ?? 'Nothing holds it up.' } as const
   switch (job.phase) {
     case 'stalled':
@@ -157,7 +164,7 @@ function sentenceOf(job: JobView): Omit<Headline, 'job'> {
         sentence: `Job ${id} failed.`,
         since: movedAt,
         isOver: true,
-        detail: job.failure && [job.failure.place, job.failure.message].filter(Boolean).join(': '),
+        ...failureOf(job),
       }
     case 'cancelled':
       return { ...still, tone: 'idle', sentence: `Job ${id} was cancelled.`, detail: job.failure?.message ?? null }
@@ -182,6 +189,14 @@ function sentenceOf(job: JobView): Omit<Headline, 'job'> {
       return { ...moving, sentence: `Job ${id} is running: ${share ?? 'its rows are being classified'}.` }
     }
   }
+}
+
+/** Why a job failed: the first line of its message with its code, and the rest of it. */
+function failureOf({ failure }: JobView): Pick<Headline, 'detail' | 'trace'> {
+  if (failure === null) return { detail: null, trace: null }
+  const { place, message, code } = failure
+  const [first, ...rest] = message.split('\n')
+  return { detail: `${[place, first].filter(Boolean).join(': ')} [${code}]`, trace: rest.join('\n') || null }
 }
 
 /** What a stalled job waits for that is no trouble as long as a job moves. */

@@ -44,7 +44,7 @@ test('a trouble has a moment, the whole story and the command that helps', () =>
       sentence: 'Job orders waits for a worker: none is running.',
       since: MADE_AT - 14_000,
     },
-    ...{ isOver: false, etaSeconds: null, detail: 'The whole story.', help: { ...help, why: 'Start one:' } },
+    ...{ isOver: false, etaSeconds: null, detail: 'The whole story.', trace: null, help: { ...help, why: 'Start one:' } },
   })
 })
 
@@ -67,8 +67,11 @@ test('each phase has a sentence', () => {
   assert.equal(say(aJob({ phase: 'failed', failure })), 'bad: Job orders failed.')
   assert.equal(
     headlineOf(aView(), aJob({ phase: 'failed', failure })).detail,
-    'row 8: 9 rows were rejected, and 8 may be',
+    'row 8: 9 rows were rejected, and 8 may be [TOO_MANY_REJECTS]',
   )
+  const withTrace = { ...failure, message: 'KeyError\n    df["A"]\n       ^^^' }
+  const { detail, trace } = headlineOf(aView(), aJob({ phase: 'failed', failure: withTrace }))
+  assert.deepEqual([detail, trace], ['row 8: KeyError [TOO_MANY_REJECTS]', '    df["A"]\n       ^^^'])
   const rows = { ...aJob().rows, rejected: 1200 }
   assert.equal(say(aJob({ phase: 'complete', rows })), 'done: Job orders is complete, but 1,200 rows were rejected.')
   assert.equal(

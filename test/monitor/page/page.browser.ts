@@ -92,7 +92,7 @@ test('markup in the name of a job, worker, host and in the text of an error is t
     ...{ rejectsByReason: { [HOSTILE]: 1 }, lastRejects: [reject], waitsFor: wait },
     help: { why: HOSTILE, command: `rowmill work ${HOSTILE}` },
   })
-  const failure = { code: 'BAD', place: HOSTILE, message: HOSTILE }
+  const failure = { code: 'BAD', place: HOSTILE, message: `${HOSTILE}\n${HOSTILE}` }
   const events = [{ number: 0, at: 1, kind: 'rejects' as const, job: HOSTILE, worker: HOSTILE, text: HOSTILE }]
   const workers = [aWorker({ name: HOSTILE, host: HOSTILE })]
   const view = now({
@@ -194,10 +194,11 @@ test('what happens is on the page within 5 s: a worker dies, a job fails, the br
   )
   await until(page, 'h1', 'Job orders waits for a worker: none is running.')
   await until(page, '#workers tbody tr', /gone\u2013/)
-  const failure = { code: 'CLASSIFIER_FAILED', place: 'row 17', message: 'KeyError' }
+  const failure = { code: 'CLASSIFIER_FAILED', place: 'row 17', message: 'KeyError\n    df["A"]\n       ^^^' }
   source.show(now({ jobs: [aJob({ phase: 'failed', failure, movedAt: Date.now() })] }))
   await until(page, 'h1', 'Job orders failed.')
-  await until(page, '#detail', 'row 17: KeyError')
+  await until(page, '#detail', 'row 17: KeyError [CLASSIFIER_FAILED]')
+  assert.equal(await page.locator('#trace').innerText(), '    df["A"]\n       ^^^')
   await until(page, '#since', /^\d s ago, at /)
   source.show(now({ unreachableSince: Date.now() - 3000 }))
   await until(page, 'h1', 'No Kafka broker answers at 127.0.0.1:9092.')

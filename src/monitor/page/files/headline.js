@@ -32,6 +32,7 @@ export class HeadlineSection {
     setText(byId('announcement'), headline.sentence.replace(/: \d+ % of its rows are classified/, ''))
     this.tick(state)
     showText(byId('detail'), headline.detail)
+    showText(byId('trace'), headline.trace)
     setHidden(byId('help'), headline.help === null)
     setText(byId('help-why'), headline.help?.why)
     setText(byId('help-command'), headline.help?.command)
