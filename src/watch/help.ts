@@ -101,13 +101,10 @@ function helpWith(
         return help('its input can be read only once: cancel it, and publish its rows as another job', [
           ...['rowmill', 'jobs', 'cancel', '--job', id],
         ])
-      return help(`resume the publisher${placeOfProcess(publisher, facts)}, with the options that it began with`, [
-        'rowmill',
-        'publish',
-        job.source?.name ?? 'IN',
-        '--job',
-        id,
-      ])
+      return help(
+        `resume the publisher${placeOfProcess(publisher, facts)}, in the folder of its file, with the options that it began with`,
+        ['rowmill', 'publish', job.source?.name ?? 'IN', '--job', id],
+      )
     case 'no-worker':
       return isOfRun({ job }) ? resumedRun(job) : help('start a worker', work(heard))
     case 'no-collector':

@@ -89,7 +89,7 @@ test('a worker shows its batch, and one that is frozen is said to be silent, wit
   const frozen = await status()
   assert.match(
     frozen.stdout.replaceAll(/\n */g, ' '),
-    / which has not been heard of for .* To help: end rowmill work on \S+ \(process \d+\) if it hangs, .* rowmill work --classifier FILE /,
+    / which has not been heard of for .* To help: end rowmill work on \S+ \(process \d+\) if it hangs, .* rowmill work --classifier \S+\/classifier\.py /,
   )
 })
 
@@ -113,7 +113,10 @@ test('a job whose publisher was killed waits for it, with the command that resum
     return seen.code === 8 && seen.jobs[0].waitsFor?.reason === 'publisher-silent'
   })
   const { stdout } = await status('orders', '--stalled-after', '1')
-  assert.match(stdout, /\nTo help: resume the publisher:\nrowmill publish \S*large\.csv --job orders /)
+  assert.match(
+    stdout.replaceAll(/\n +/g, ' '),
+    /\nTo help: resume the publisher, in the folder of its file, with the options that it began with:\nrowmill publish large\.csv --job orders /,
+  )
 })
 
 test('rejects and a failed job are in the exit code and in words, with the command that helps', async t => {

@@ -44,7 +44,13 @@ test('a trouble has a moment, the whole story and the command that helps', () =>
       sentence: 'Job orders waits for a worker: none is running.',
       since: MADE_AT - 14_000,
     },
-    ...{ isOver: false, etaSeconds: null, detail: 'The whole story.', trace: null, help: { ...help, why: 'Start one:' } },
+    ...{
+      isOver: false,
+      etaSeconds: null,
+      detail: 'The whole story.',
+      trace: null,
+      help: { ...help, why: 'Start one:' },
+    },
   })
 })
 
