@@ -3,6 +3,7 @@ import { readdir, realpath } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { unfinishedFolder } from '../../connectors/file/output-path.ts'
 import { readPrivate } from '../../connectors/file/private-folder.ts'
 import { brokerFiles } from '../broker/jvm/broker-files.ts'
 import { visit } from '../broker/kept/door.ts'
@@ -11,6 +12,7 @@ import type { ClientInput } from '../options.ts'
 import { isAlive, type ProcessIdentity } from '../support/process-identity.ts'
 import { commandLine } from '../support/shell.ts'
 import { version } from '../support/version.ts'
+import type { NotedCommand } from './noted-commands.ts'
 import { RunFile, type SavedRun } from './run-file.ts'
 import type { RunValues } from './run-options.ts'
 
@@ -29,8 +31,8 @@ export interface FoundRun {
   readonly process: ProcessIdentity
   /** How to reach the brokers that have its topics. Null: they ended with the run. */
   readonly cluster: readonly ClientInput[] | null
-  /** The command that resumes it, ready to copy. */
-  readonly resume: string
+  /** The command that resumes it, ready to copy. Null: a standard stream is one of its ends, so nobody can. */
+  readonly resume: string | null
 }
 
 /** The run that writes this file, or null if none has begun. Throws as `RunFile.read` does. */
@@ -39,25 +41,39 @@ export async function runOf(output: string): Promise<FoundRun | null> {
   return file.exists ? found(await file.read(), file) : null
 }
 
-/** Resolves when the file of a run is gone: the run is complete, or it failed for good. Throws the reason of `signal`. */
-export async function untilOver({ output }: FoundRun, signal: AbortSignal): Promise<void> {
-  while ((await runOf(output)) !== null)
+/** The run as it is now. Null: it is over. */
+export async function lookAgain(run: FoundRun): Promise<FoundRun | null> {
+  if (run.resume === null) return isRunning(run) ? run : null
+  return await runOf(run.output)
+}
+
+/** Resolves when a run is over: it is complete, or it failed for good. Throws the reason of `signal`. */
+export async function untilOver(run: FoundRun, signal: AbortSignal): Promise<void> {
+  while ((await lookAgain(run)) !== null)
     await delay(LOOK_MS, undefined, { signal }).catch(() => signal.throwIfAborted())
 }
 
 /**
- * The runs of this user that are not complete, the latest first: those that use the kept broker, and those that write a file in
- * this folder. A run whose process has ended comes after those that run.
+ * The runs of this user that are not complete, the latest first: those that use the kept broker, those that write a file in
+ * this folder, and those of `notes`. A run whose process has ended comes after those that run.
  */
-export async function findRuns(folder = process.cwd(), kept = keptFolder(version())): Promise<FoundRun[]> {
+export async function findRuns(
+  folder = process.cwd(),
+  kept = keptFolder(version()),
+  notes: readonly NotedCommand[] = [],
+): Promise<FoundRun[]> {
+  const noted = notes.filter(({ command }) => command === 'run')
   const beside = (await readdir(folder).catch(() => [])).filter(name => name.endsWith('.rowmill'))
   const paths = [
     ...(kept === null ? [] : await runFilesIn(kept)),
     ...beside.map(name => join(folder, name, 'run.json')),
+    ...noted.map(({ output }) => join(unfinishedFolder(output!), 'run.json')),
   ].filter(path => existsSync(path))
   const unique = new Set(await Promise.all(paths.map(path => realpath(path))))
   const runs = await Promise.all([...unique].map(path => readRun(path).catch(() => null))) // it may just have become complete
-  return runs
+  const known = new Set(runs.map(run => run?.job))
+  const streams = noted.filter(({ job, process }) => !known.has(job!) && isAlive(process)).map(ofNote)
+  return [...runs, ...streams]
     .filter(run => run !== null)
     .sort((a, b) => Number(isRunning(b)) - Number(isRunning(a)) || b.changedAt - a.changedAt)
 }
@@ -65,6 +81,11 @@ export async function findRuns(folder = process.cwd(), kept = keptFolder(version
 /** Whether the process of a run is there. One of another machine is taken to be. */
 export function isRunning({ host, process }: Pick<FoundRun, 'host' | 'process'>): boolean {
   return host !== hostname() || isAlive(process)
+}
+
+/** A run from or to a standard stream. */
+export function ofNote({ output, job, pipeline, cluster, host, process, notedAt }: NotedCommand): FoundRun {
+  return { output: output!, job: job!, pipeline, cluster, host, process, changedAt: notedAt, resume: null }
 }
 
 async function readRun(path: string): Promise<FoundRun | null> {

@@ -5,12 +5,12 @@ import { RowmillError } from '../errors.ts'
 import { OPTIONS, type OptionValues } from '../options.ts'
 import { checkToCsv } from '../pandas/to-csv.ts'
 import { holdsCredentials, withoutCredentials } from '../support/credentials.ts'
-import { isSecretProperty } from '../support/property-text.ts'
 import { checkOutputFree } from './json-output.ts'
 import { KAFKA_OPTIONS } from './kafka-options.ts'
 import { LOG_OPTIONS } from './log-options.ts'
 import { METER_OPTIONS } from './metering.ts'
 import { checkPasted } from './pasted-calls.ts'
+import { publicProperties } from './public-properties.ts'
 
 export const RUN_OPTIONS = [
   'classifier',
@@ -112,9 +112,7 @@ export function withoutSecrets(options: RunValues): RunValues {
   return {
     ...options,
     schemaRegistry: schemaRegistry === null ? null : withoutCredentials(schemaRegistry),
-    property: options.property
-      .filter(input => 'file' in input || !isSecretProperty(input))
-      .map(input => ('file' in input ? { file: resolve(input.file) } : input)),
+    property: publicProperties(options.property),
     commandConfig: options.commandConfig === null ? null : resolve(options.commandConfig),
     config: options.config === null ? null : resolve(options.config), // to name it: what it said is among the options
   }

@@ -56,6 +56,8 @@ export interface RunSettings {
   readonly say: Say
   /** Called at once with the job and the pipeline of the run. */
   readonly onNamed: (run: UnfinishedRun) => void
+  /** Called once it is known who else reaches the brokers: with the file for clients of a local broker of this run alone, or with null. */
+  readonly onBrokers: (clientConfig: string | null) => void
   /** Called before the run creates anything on a broker. If the process is killed later, this is how to find the run. */
   readonly onBegin: ((run: UnfinishedRun) => Promise<void> | void) | null
   /** Called before the first row. Null: a run that does not complete leaves nothing to resume. */
@@ -93,6 +95,7 @@ export const RUN_DEFAULTS: RunSettings = {
   signal: new AbortController().signal,
   say: () => {},
   onNamed: () => {},
+  onBrokers: () => {},
   onBegin: null,
   onOpen: null,
   onOutput: () => {},

@@ -75,6 +75,7 @@ export async function openRunTopics(
   const local = kept ?? (cluster ? null : await startLocal(options, launch))
   launched.resolve()
   const keptIn = kept?.folder ?? null
+  if (kept === null) options.onBrokers(local?.clientConfig ?? null)
   const gone = new AbortController()
   local?.died.then(error => gone.abort(error))
   try {

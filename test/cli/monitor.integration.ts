@@ -159,6 +159,6 @@ test('monitor without a broker watches the run of another terminal', async t => 
   assert.equal(none.code, 2)
   assert.match(
     none.stderr,
-    /^rowmill: there is no run of this user that uses the kept Kafka, .* Give --brokers HOST:PORT/,
+    /^rowmill: no run, collect or work of this user is found on this machine\. Give --brokers HOST:PORT/,
   )
 })

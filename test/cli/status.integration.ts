@@ -223,7 +223,7 @@ test('status in another terminal finds the run, follows it to its end, and says 
   const status = (...args: string[]) => rowmill(['status', ...args], { env, cwd: elsewhere })
   const none = await status()
   assert.equal(none.code, 2)
-  assert.match(none.stderr, /^rowmill: there is no run of this user .* \[USAGE\]\n$/)
+  assert.match(none.stderr, /^rowmill: no run, collect or work of this user .* \[USAGE\]\n$/)
 
   const { output, go, child, finished } = await waitingRun(t, runs)
   const running = await status()

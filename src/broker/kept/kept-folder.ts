@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { lstat, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
-import { homeFolder } from '../../support/home-folder.ts'
+import { dirname, join } from 'node:path'
 import { identifySelf, isAlive, type ProcessIdentity } from '../../support/process-identity.ts'
+import { stateFolder } from '../../support/state-folder.ts'
 import { jvmArguments, KAFKA_VERSION, serverProperties } from '../jvm/broker-files.ts'
 import { PRIVATE_FILE, PRIVATE_FOLDER } from '../jvm/data-folder.ts'
 
@@ -27,18 +27,13 @@ interface KeptRun {
  * in the cache or in a temporary folder, because a run that can be resumed has its topics there. Null: this user has no home.
  */
 export function keptFolder(version: string, env: NodeJS.ProcessEnv = process.env): string | null {
-  const state = env['XDG_STATE_HOME'] || stateBelowHome()
+  const state = stateFolder(env)
   if (state === null) return null
   const ports = { broker: 1, controller: 2 }
   const login = { username: '', password: '' }
   const settings = [serverProperties({ data: '', ports, login }), jvmArguments('', '', [])]
   const kind = JSON.stringify([version, KAFKA_VERSION, hostname(), process.geteuid?.(), settings])
-  return join(resolve(state), 'rowmill', `broker-${createHash('sha256').update(kind).digest('hex').slice(0, 8)}`)
-}
-
-function stateBelowHome(): string | null {
-  const home = homeFolder()
-  return home === null ? null : join(home, '.local', 'state')
+  return join(state, 'rowmill', `broker-${createHash('sha256').update(kind).digest('hex').slice(0, 8)}`)
 }
 
 /** The files of a kept broker, beside those of every broker (broker-files.ts). */

@@ -21,6 +21,8 @@ import { describeWait } from '../describe-wait.ts'
 import { checkOutputFree, nullsOf, printJson } from '../json-output.ts'
 import { type Session, withinLimits } from '../limits.ts'
 import { METER_OPTIONS, withMeter } from '../metering.ts'
+import { noteLater } from '../note-later.ts'
+import { publicProperties } from '../public-properties.ts'
 import { sameCommand, withReplay, withResumeCommand } from '../resume-command.ts'
 import { onSharedPipeline, requireJob, SHARED_OPTIONS, type SharedOptions } from '../shared-pipeline.ts'
 import { Terminal } from '../terminal.ts'
@@ -163,6 +165,8 @@ function collectShared(
     observer?.watch(look)
     const uses = { output: isFile(output) ? resolve(output) : output }
     const reports = reportLater({ ...context, command: 'collect', look, uses })
+    const cluster = publicProperties(options.property)
+    const note = noteLater({ command: 'collect', ...uses, job, pipeline: context.pipeline, cluster })
     let failure: unknown = null
     const onBegin = (report: () => CollectingReport) => {
       collecting = report
@@ -180,7 +184,7 @@ function collectShared(
       throw error
     } finally {
       waiting.close()
-      await reports.close(failure)
+      await Promise.all([reports.close(failure), note.close()])
     }
   })
 }

@@ -35,7 +35,7 @@ async function untilRunIsOver(
 
 export const monitorCommand = defineCommand({
   name: 'monitor',
-  doc: 'watch a pipeline and serve what it looks like over HTTP, until it is stopped; prints its URL on stdout. It only reads. Without a broker it watches the latest run of this user',
+  doc: 'watch a pipeline and serve what it looks like over HTTP, until it is stopped; prints its URL on stdout. It only reads. Without a broker it watches what this user runs on this machine, the latest first',
   operands: [],
   example: 'rowmill monitor --brokers 127.0.0.1:9092',
   options: ['monitorPort', ...SERVER_OPTIONS, 'stalledAfter', ...SHARED_OPTIONS],

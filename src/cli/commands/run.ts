@@ -26,13 +26,13 @@ import { nullsOf, printJson } from '../json-output.ts'
 import { readKafkaOptions } from '../kafka-options.ts'
 import { keptPlace } from '../kept-place.ts'
 import { type Session, withinLimits } from '../limits.ts'
-import { logAbout } from '../log.ts'
 import { withMeter } from '../metering.ts'
 import { collectedBefore, notOfRun, unfinishedBefore } from '../occupied-output.ts'
 import { type Pasted, withPasted } from '../pasted-calls.ts'
 import { registryUrl } from '../registry-url.ts'
 import { sameCommand, withConfigAgain, withCure, withResumeCommand, withSameCommand } from '../resume-command.ts'
 import { RunFile } from '../run-file.ts'
+import { noteRun } from '../run-note.ts'
 import {
   checkOptions,
   checkStandardOutput,
@@ -198,6 +198,7 @@ async function runToEnd(parts: RunParts, session: Session): Promise<number> {
   const again = ['rowmill', 'run', '--resume', output, ...(options.config ? ['--config', options.config] : [])]
   if (runFile)
     session.goesOnWith(() => (runFile.exists ? { resume: commandLine(again) } : { again: commandLine(sameCommand()) }))
+  const note = noteRun(output, options.property)
   const onBegin = (run: UnfinishedRun) =>
     runFile!.write({ ...run, folder: process.cwd(), input: resolve(input), options: withoutSecrets(options) })
   const onOpen = async (run: UnfinishedRun) => {
@@ -205,7 +206,7 @@ async function runToEnd(parts: RunParts, session: Session): Promise<number> {
     kept = true
   }
   try {
-    const report = await runPipeline(parts, session, runFile ? { onBegin, onOpen } : {})
+    const report = await runPipeline(parts, session, { ...note.hooks, ...(runFile ? { onBegin, onOpen } : {}) })
     session.terminal.close()
     crashPoint('run-complete')
     await runFile?.remove()
@@ -222,13 +223,15 @@ async function runToEnd(parts: RunParts, session: Session): Promise<number> {
     if (!isOfOutput(error)) await discard(sink, runFile)
     // Before there is a job, the same command starts over.
     throw runFile && BEFORE_JOB.includes(toRowmillError(error).code) ? withSameCommand(error) : error
+  } finally {
+    await note.close()
   }
 }
 
 async function runPipeline(
   { input, options, pasted, jobOptions, sink, runFile, unfinished, observer }: RunParts,
   { terminal, say, signal }: Session,
-  hooks: Pick<Parameters<typeof run>[0], 'onBegin' | 'onOpen'>,
+  hooks: Pick<Parameters<typeof run>[0], 'onNamed' | 'onBrokers' | 'onBegin' | 'onOpen'>,
 ): Promise<RunReport> {
   const { readCsv, toCsv, delimiter, indexKind } = options
   const { kafka, config } = await readKafkaOptions(options, say)
@@ -257,7 +260,6 @@ async function runPipeline(
     options: jobOptions,
     signal,
     say,
-    onNamed: ({ job, pipeline }) => logAbout({ job, pipeline }),
     ...hooks,
     onOutput: (text, facts) => terminal.output(text, facts),
     onStderr: terminal.onStderr,

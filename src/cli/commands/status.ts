@@ -15,7 +15,7 @@ export const statusCommand = defineCommand({
   operands: [
     {
       name: 'JOB',
-      doc: 'the id of a job, or the OUT of a rowmill run that is not complete. Without it: the job that is open, or all jobs',
+      doc: 'the id of a job, or the OUT of a rowmill run or collect that is not complete. Without it: the job that is open, or all jobs',
       optional: true,
     },
   ],
@@ -29,7 +29,7 @@ export const statusCommand = defineCommand({
       throw new RowmillError('USAGE', `two jobs, ${operand} and --job ${options.id}: give one`)
     return withinLimits(options, 'before the job was complete', async session => {
       const found = await findPipeline('status', options, word)
-      if (found.run === null && word !== null) checkName('JOB', word)
+      if (found.run === null && found.job !== null) checkName('JOB', found.job)
       logAbout({ pipeline: found.pipeline, ...(found.job === null ? {} : { job: found.job }) })
       return await new WatchedStatus(session, options, found).show()
     })

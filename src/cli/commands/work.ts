@@ -18,6 +18,8 @@ import { Supervisor } from '../../work/supervisor.ts'
 import { defineCommand } from '../command.ts'
 import { type Session, withinLimits } from '../limits.ts'
 import { METER_OPTIONS, withMeter } from '../metering.ts'
+import { noteLater } from '../note-later.ts'
+import { publicProperties } from '../public-properties.ts'
 import { openSharedPipeline, SHARED_OPTIONS, type SharedPipeline } from '../shared-pipeline.ts'
 import { Waiting } from '../waiting.ts'
 
@@ -91,6 +93,7 @@ async function work(
   let how: 'drain' | 'kill' = 'kill'
   let done: Promise<void> | null = null
   let reports: Reports | null = null
+  let note: ReturnType<typeof noteLater> | null = null
   let failure: unknown = null
   try {
     const topics = { ifNew: defaultPartitions(workers) }
@@ -101,6 +104,10 @@ async function work(
     const { kafka, pipeline, registryIds } = shared
     meter?.connected(kafka, pipeline)
     supervisor.work(kafka.settings, { pipeline, bulk: true, registryIds })
+    note = noteLater({
+      ...{ command: 'work', output: null, job: null, pipeline },
+      cluster: publicProperties(options.property),
+    })
     reports = reportLater({ kafka, pipeline, command: 'work', look, say, uses: { classifier: absoluteTarget(target) } })
     waitFor(`waiting for rows of pipeline ${pipeline}: nothing to classify`)
     done = untilDone === null ? null : untilJobDone(untilDone, shared, until)
@@ -116,7 +123,7 @@ async function work(
   } finally {
     ended.abort()
     await Promise.allSettled([supervisor.close(how), done])
-    await reports?.close(failure)
+    await Promise.all([reports?.close(failure), note?.close()])
     waiting.close()
   }
 }

@@ -7,13 +7,13 @@ import { isOpen } from '../../watch/phase.ts'
 import { PipelineWatch } from '../../watch/pipeline-watch.ts'
 import type { PipelineView } from '../../watch/view.ts'
 import { type FoundPipeline, optionsOf } from '../found-pipeline.ts'
-import { type FoundRun, isRunning, LOOK_MS, runOf, untilOver } from '../found-run.ts'
+import { isRunning, LOOK_MS, lookAgain, untilOver } from '../found-run.ts'
 import type { Session } from '../limits.ts'
 import { logAbout } from '../log.ts'
 import { openSharedPipeline, type SharedOptions, type SharedPipeline } from '../shared-pipeline.ts'
 import { exitOf } from './exit-code.ts'
 import { untilLast } from './follow.ts'
-import { describeRun, endOfRun, type RunNews, viewOfRun } from './run-of-status.ts'
+import { describeRun, endOfRun, nameOfOutput, type RunNews, viewOfRun } from './run-of-status.ts'
 import { followingDisplay, printNews, printStatus, type Shown, type StatusDisplay } from './show-status.ts'
 
 export type StatusOptions = SharedOptions & OptionValues<'followStatus' | 'showAll' | 'stalledAfter' | 'output'>
@@ -22,7 +22,7 @@ export type StatusOptions = SharedOptions & OptionValues<'followStatus' | 'showA
 export class WatchedStatus {
   readonly #session: Session
   readonly #options: StatusOptions
-  readonly #others: readonly FoundRun[]
+  readonly #others: readonly string[]
   readonly #display: StatusDisplay | null
   readonly #say: Say
   #found: FoundPipeline
@@ -100,7 +100,7 @@ export class WatchedStatus {
       }
       if (this.#display === null || !isRunning(run!)) return describeRun(run!)
       await this.#sleep(signal)
-      const now = await runOf(run!.output)
+      const now = await lookAgain(run!)
       if (now === null) return endOfRun(run!, null)
       this.#found = { ...this.#found, run: now, cluster: now.cluster }
     }
@@ -151,8 +151,8 @@ export class WatchedStatus {
     const hasJob = this.#view!.jobs.some(({ id }) => id === this.#job)
     const notes = [
       run && !hasJob ? describeRun(run).text : '',
-      run ? `It writes ${run.output}.` : '',
-      this.#others.length > 0 ? `Other runs: ${this.#others.map(({ output }) => output).join(', ')}.` : '',
+      run ? `It writes ${nameOfOutput(run)}.` : '',
+      this.#others.length > 0 ? `There is more to watch: ${this.#others.join('; ')}` : '',
       this.#said ?? '',
     ]
     return { job: this.#job, all: this.#options.showAll, note: notes.filter(note => note !== '').join(' ') || null }
