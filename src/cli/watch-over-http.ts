@@ -2,11 +2,12 @@ import { metricsRoute } from '../monitor/metrics/metrics-route.ts'
 import { monitorRegistry } from '../monitor/metrics/monitor-registry.ts'
 import { PageFeed } from '../monitor/page/page-feed.ts'
 import { pageRoutes } from '../monitor/page/page-routes.ts'
-import type { MonitorServer } from '../monitor/server.ts'
+import type { MonitorServer, Route } from '../monitor/server.ts'
 import { StandingWatch } from '../monitor/standing-watch.ts'
 import type { WatchHealth } from '../monitor/watch-health.ts'
 import { unlessAborted } from '../support/abort.ts'
 import { version } from '../support/version.ts'
+import { Pace } from '../watch/pace.ts'
 import type { Session } from './limits.ts'
 import { type SharedOptions, sharedConnection } from './shared-pipeline.ts'
 
@@ -17,16 +18,30 @@ export async function watchOverHttp(
   { server, health }: { readonly server: MonitorServer; readonly health: WatchHealth },
 ): Promise<void> {
   const connection = await unlessAborted(sharedConnection({ command: 'monitor', options }, { say, signal }), signal)
-  const watch = new StandingWatch(connection, { stalledAfterSeconds: options.stalledAfter })
+  const pace = new Pace()
+  const watch = new StandingWatch(connection, { stalledAfterSeconds: options.stalledAfter, pace })
   health.watches(watch)
   const feed = new PageFeed(watch)
   try {
     const registry = monitorRegistry(watch, { version: version(), pipeline: connection.pipeline })
-    server.add([metricsRoute(async () => registry), ...pageRoutes(feed)])
+    server.add([metricsRoute(async () => registry), ...pageRoutes(feed)].map(route => pacing(route, pace)))
     process.stdout.write(`${server.url}\n`)
     await unlessAborted(watch.run(signal), signal)
   } finally {
     feed.close()
     watch.close()
+  }
+}
+
+/** The same route. Who asks for it, or follows its stream, sees what the watch sees now. */
+function pacing(route: Route, pace: Pace): Route {
+  return {
+    ...route,
+    answer: async request => {
+      const answer = await route.answer(request)
+      const isStream = typeof answer.body === 'object' && Symbol.asyncIterator in answer.body
+      pace.asked(isStream ? request.signal : undefined)
+      return answer
+    },
   }
 }

@@ -3,6 +3,9 @@ import type { PipelineView, ViewSource } from '../watch/view.ts'
 import type { Health } from './health.ts'
 import { describeNoTopics } from './no-topics.ts'
 
+/** A watch that rests may be late without a fault. */
+const LEAST_SECONDS = 30
+
 /** Whether `rowmill monitor` itself is well. What it sees of the pipeline, such as a job that is stalled, is no fault of it. */
 export class WatchHealth {
   readonly #lateAfterSeconds: number
@@ -11,9 +14,9 @@ export class WatchHealth {
   /** When the last view came. */
   #viewAt: number
 
-  /** Views come every second. It is not live if none came for so long. */
+  /** Views come every 10 s or more often. It is not live if none came for so long, and for half a minute. */
   constructor(lateAfterSeconds: number, time: Time = realTime) {
-    this.#lateAfterSeconds = lateAfterSeconds
+    this.#lateAfterSeconds = Math.max(LEAST_SECONDS, lateAfterSeconds)
     this.#time = time
     this.#viewAt = time.now()
   }

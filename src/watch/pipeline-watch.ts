@@ -12,6 +12,7 @@ import { CommittedJobs } from './committed-jobs.ts'
 import type { JobFacts, PipelineFacts } from './facts.ts'
 import { askedAttempts, beginnings, isCovered, needsResults, shownJobs, unreported } from './interest.ts'
 import { LogEnds } from './log-ends.ts'
+import { Pace } from './pace.ts'
 import { PartitionBook } from './partition-book.ts'
 import { PublishedBook } from './published-book.ts'
 import { ReportBoard } from './report-board.ts'
@@ -33,6 +34,8 @@ export interface PipelineWatchOptions {
   readonly stalledAfterSeconds?: number
   /** How often `start` looks. Default: 1000. */
   readonly everyMs?: number
+  /** When `start` looks instead, if it may rest while nobody asks. */
+  readonly pace?: Pace
   /** Default: real time. */
   readonly time?: Time
   /** Milliseconds since 1970. Default: Date.now. */
@@ -51,7 +54,7 @@ export class PipelineWatch implements ViewSource {
   readonly #connection: PipelineConnection
   readonly #job: string | null
   readonly #stalledAfterMs: number
-  readonly #everyMs: number
+  readonly #pace: Pick<Pace, 'untilDue'>
   readonly #time: Time
   readonly #wallClock: () => number
   readonly #stop = new AbortController()
@@ -87,7 +90,7 @@ export class PipelineWatch implements ViewSource {
     this.#connection = connection
     this.#job = job
     this.#stalledAfterMs = stalledAfterSeconds * 1000
-    this.#everyMs = everyMs
+    this.#pace = options.pace ?? new Pace({ everyMs, rests: false, time })
     this.#time = time
     this.#wallClock = wallClock
   }
@@ -139,7 +142,7 @@ export class PipelineWatch implements ViewSource {
       if (how === 'done') this.#unreachableSince = null
       else if (isSilent) this.#unreachableSince ??= this.#answered.at
       if (this.#latest !== null || how === 'done') this.#show()
-      await this.#time.sleep(Math.max(0, this.#everyMs - (this.#time.now() - began)), signal)
+      await this.#pace.untilDue(began, signal)
     }
   }
 
