@@ -1,5 +1,6 @@
 import { RowmillError } from '../errors.ts'
 import { printable } from '../support/printable.ts'
+import { print } from './standard-output.ts'
 
 /** What a command prints with --output json: one JSON object a line. docs/cli.md shows the same. */
 export interface JsonShape<K extends string = string> {
@@ -14,7 +15,7 @@ export function printJson<K extends string>(
   shape: JsonShape<K>,
   objects: readonly Readonly<Record<NoInfer<K>, unknown>>[],
 ): void {
-  process.stdout.write(objects.map(object => `${printable(JSON.stringify(inOrder(shape, object)))}\n`).join(''))
+  print(objects.map(object => `${printable(JSON.stringify(inOrder(shape, object)))}\n`).join(''))
 }
 
 /** The object with its fields in the order of its shape, which is that of docs/cli.md. */

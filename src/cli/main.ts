@@ -6,6 +6,7 @@ import { logFormatAskedFor, wantsStacks } from './environment.ts'
 import { exitCodeOf } from './limits.ts'
 import { endLog, hideSecretsOf, logError, openLog } from './log.ts'
 import { runProgram } from './program.ts'
+import { printed } from './standard-output.ts'
 
 /** Runs a command line and returns its exit code; throws nothing. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -17,9 +18,11 @@ export async function main(args: readonly string[]): Promise<number> {
   try {
     await openLog(logFormatAskedFor(args, process.env))
     showsStack = wantsStacks(process.env)
-    return ended(await runProgram(args), null)
+    const exitCode = await runProgram(args)
+    await printed()
+    return ended(exitCode, null)
   } catch (thrown) {
-    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : ended(2, 'USAGE')
+    if (thrown instanceof CommanderError) return ended(2, 'USAGE')
     const error = toRowmillError(thrown)
     const exitCode = exitCodeAfter(error)
     logError(error, { exitCode, showsStack })

@@ -5,6 +5,7 @@ import { addCommand, type CommandSpec } from './command.ts'
 import { commandsOf, GROUPS } from './commands/files.ts'
 import { addHelpCommand } from './help.ts'
 import { logAbout, logError, logPrinted } from './log.ts'
+import { print } from './standard-output.ts'
 import { describeUsageError } from './usage-error.ts'
 
 const DOC =
@@ -15,8 +16,8 @@ The first line of an error message ends with a code in brackets. rowmill explain
 `
 
 /**
- * Runs a command line, and resolves with its exit code. Throws CommanderError after help or words about a wrong command line
- * were written, and what the command throws.
+ * Runs a command line, and resolves with its exit code. Throws CommanderError after words about a wrong command line were written,
+ * and what the command throws.
  */
 export async function runProgram(args: readonly string[]): Promise<number> {
   let exitCode = 0
@@ -27,7 +28,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
   const isDone = own !== null && (await wasRun(makeProgram(own, finished, SILENT), args))
   if (!isDone) {
     const { COMMANDS } = await import('./commands/index.ts')
-    await makeProgram(COMMANDS, finished, tellingOf(COMMANDS)).parseAsync(args, { from: 'user' })
+    await makeProgram(COMMANDS, finished, tellingOf(COMMANDS)).parseAsync(args, { from: 'user' }).catch(throwUnlessHelp)
   }
   return exitCode
 }
@@ -43,6 +44,11 @@ async function wasRun(program: Command, args: readonly string[]): Promise<boolea
   }
 }
 
+/** Commander ends a command that printed help, or the version, with an error of exit code 0. */
+function throwUnlessHelp(error: unknown): void {
+  if (!(error instanceof CommanderError) || error.exitCode !== 0) throw error
+}
+
 /** How a command writes what commander has to say. `name` is '' for rowmill itself. */
 type Telling = (name: string) => OutputConfiguration
 
@@ -53,6 +59,7 @@ const tellingOf =
   name => ({
     outputError: text => logError(usageError(text, name, commands), { exitCode: 2, showsStack: false }),
     writeErr: text => logPrinted(text, {}),
+    writeOut: print,
   })
 
 function usageError(text: string, name: string, commands: readonly CommandSpec[]): RowmillError {

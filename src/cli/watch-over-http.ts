@@ -10,6 +10,7 @@ import { version } from '../support/version.ts'
 import { Pace } from '../watch/pace.ts'
 import type { Session } from './limits.ts'
 import { type SharedOptions, sharedConnection } from './shared-pipeline.ts'
+import { print, printed } from './standard-output.ts'
 
 /** Shows the pipeline until the signal aborts. Throws its reason, and what ends the watch. */
 export async function watchOverHttp(
@@ -25,7 +26,8 @@ export async function watchOverHttp(
   try {
     const registry = monitorRegistry(watch, { version: version(), pipeline: connection.pipeline })
     server.add([metricsRoute(async () => registry), ...pageRoutes(feed)].map(route => pacing(route, pace)))
-    process.stdout.write(`${server.url}\n`)
+    print(`${server.url}\n`)
+    await printed()
     await unlessAborted(watch.run(signal), signal)
   } finally {
     feed.close()

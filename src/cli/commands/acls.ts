@@ -7,6 +7,7 @@ import { defineCommand } from '../command.ts'
 import { printJson } from '../json-output.ts'
 import { readKafkaOptions } from '../kafka-options.ts'
 import { LOG_OPTIONS } from '../log-options.ts'
+import { print } from '../standard-output.ts'
 import { strimziUser } from '../strimzi.ts'
 import { Terminal } from '../terminal.ts'
 
@@ -41,9 +42,9 @@ export const aclsCommand = defineCommand({
     const brokers = kafka?.brokers?.join(',') ?? 'HOST:PORT'
     const principal = options.principal ?? `User:rowmill-${role}`
     const rights = [...rightsOf(role, pipeline), ...reportRights(role, pipeline), ...usefulRights(pipeline)]
-    if (resourceOutput === 'strimzi') process.stdout.write(strimziUser(principal.replace(/^User:/, ''), rights))
+    if (resourceOutput === 'strimzi') print(strimziUser(principal.replace(/^User:/, ''), rights))
     else if (resourceOutput === 'json') printJson(RIGHT, rights.map(rightLine))
-    else process.stdout.write(aclCommands(brokers, principal, rights))
+    else print(aclCommands(brokers, principal, rights))
     return 0
   },
 })

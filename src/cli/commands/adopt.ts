@@ -8,6 +8,7 @@ import { defineCommand } from '../command.ts'
 import { printJson } from '../json-output.ts'
 import { withinLimits } from '../limits.ts'
 import { LOG_OPTIONS } from '../log-options.ts'
+import { print } from '../standard-output.ts'
 
 const NEEDS_A_LOOK = 1
 
@@ -51,7 +52,7 @@ export const adoptCommand = defineCommand({
     )
     const module = await handOut(program!, reading.found, options)
     if (options.output === 'json') printJson(JSON_SHAPE, [asJson(program!, reading)])
-    else process.stdout.write(printable(describeReading(program!, reading, module)))
+    else print(printable(describeReading(program!, reading, module)))
     return reading.done ? 0 : NEEDS_A_LOOK
   },
 })

@@ -7,6 +7,7 @@ import { version } from '../../support/version.ts'
 import { defineCommand } from '../command.ts'
 import { withinLimits } from '../limits.ts'
 import { LOG_OPTIONS } from '../log-options.ts'
+import { print, printed } from '../standard-output.ts'
 import type { TerminalOptions } from '../terminal.ts'
 
 const OPEN_TO_ALL = 'every user of this machine can read and write the topics of this broker. --auth keeps them out'
@@ -35,10 +36,14 @@ export const brokerCommand = defineCommand({
       if (clientConfig === null) say(OPEN_TO_ALL, { level: 'warn' })
       // Without this file nobody gets in, so the line comes in spite of --quiet.
       else terminal.output(`rowmill: the other commands need --command-config ${clientConfig}`, { source: 'rowmill' })
-      process.stdout.write(`${broker.address}\n`)
-      const died = await Promise.race([untilAborted(signal), broker.died])
-      await broker.close()
-      if (died) throw died
+      try {
+        print(`${broker.address}\n`)
+        await printed()
+        const died = await Promise.race([untilAborted(signal), broker.died])
+        if (died) throw died
+      } finally {
+        await broker.close()
+      }
       return 0
     })
   },

@@ -17,6 +17,7 @@ import { printJson } from '../json-output.ts'
 import { type Session, withinLimits } from '../limits.ts'
 import { LOG_OPTIONS } from '../log-options.ts'
 import { type Pasted, withPasted } from '../pasted-calls.ts'
+import { print } from '../standard-output.ts'
 
 const JSON_SHAPE = {
   line: 'the check',
@@ -133,7 +134,7 @@ async function checkInput(
     })
     const checked = await unlessAborted(checking, signal)
     if (options.output === 'json') tellJson(checked)
-    else process.stdout.write(printable(textOf(input, target!, checked)))
+    else print(printable(textOf(input, target!, checked)))
     if (checked.fault !== null) {
       const { message, seq, line, column } = checked.fault
       throw batchDependent(message, { seq, line, column })

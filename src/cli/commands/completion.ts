@@ -3,6 +3,7 @@ import { bashCompletion } from '../completion/bash.ts'
 import { fishCompletion } from '../completion/fish.ts'
 import { completionTable } from '../completion/table.ts'
 import { zshCompletion } from '../completion/zsh.ts'
+import { print } from '../standard-output.ts'
 
 const SHELLS = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion }
 
@@ -18,7 +19,7 @@ export function completionCommand(
     example: 'source <(rowmill completion bash)',
     options: [],
     async act([shell]) {
-      process.stdout.write(SHELLS[shell as keyof typeof SHELLS](completionTable(commands(), groups)))
+      print(SHELLS[shell as keyof typeof SHELLS](completionTable(commands(), groups)))
       return 0
     },
   })

@@ -17,6 +17,7 @@ import { KAFKA_OPTIONS, readKafkaOptions } from '../kafka-options.ts'
 import { type Session, withinLimits } from '../limits.ts'
 import { LOG_OPTIONS } from '../log-options.ts'
 import { registryUrl } from '../registry-url.ts'
+import { print } from '../standard-output.ts'
 
 const JSON_SHAPE = {
   line: 'each finding',
@@ -102,5 +103,5 @@ function tellText(check: string, { status, text, cure }: CheckFinding): void {
   const head = marked[status].padEnd(WIDTHS.status) + check.padEnd(WIDTHS.check)
   const indent = ' '.repeat(head.length)
   const lines = `${text}\n${cure === null ? '' : `Cure: ${cure}\n`}`.trimEnd().replaceAll('\n', `\n${indent}`)
-  process.stdout.write(printable(`${head}${lines}\n`))
+  print(printable(`${head}${lines}\n`))
 }

@@ -3,6 +3,7 @@ import { packageFile } from '../../support/package-file.ts'
 import { defineCommand } from '../command.ts'
 import { errorEntries } from '../error-page.ts'
 import { printJson } from '../json-output.ts'
+import { print } from '../standard-output.ts'
 
 const JSON_SHAPE = {
   line: 'the code',
@@ -29,10 +30,7 @@ export const explainCommand = defineCommand({
     const { outcome, meaning, cause, cure, example } = entry
     const { exit, after } = ERRORS[code as ErrorCode]
     if (output === 'json') printJson(JSON_SHAPE, [{ ...entry, exit, after }])
-    else
-      process.stdout.write(
-        `${code}\n${outcome}\n\n${meaning}\n\nCause:   ${cause}\nCure:    ${cure}\nExample: ${example}\n`,
-      )
+    else print(`${code}\n${outcome}\n\n${meaning}\n\nCause:   ${cause}\nCure:    ${cure}\nExample: ${example}\n`)
     return 0
   },
 })

@@ -11,6 +11,7 @@ import { counted } from '../../support/counted.ts'
 import { defineCommand } from '../command.ts'
 import { printJson } from '../json-output.ts'
 import { onFoundPipeline, SHARED_OPTIONS } from '../shared-pipeline.ts'
+import { print } from '../standard-output.ts'
 
 const REMOVED = {
   line: 'each job that is removed',
@@ -53,21 +54,21 @@ async function remove(context: PipelineContext, ids: readonly string[], options:
   const known = new Set(jobs.map(({ id }) => id))
   for (const id of ids) if (!known.has(id)) context.say(`job ${id} was removed before`, { job: id })
   if (dryRun) {
-    print(jobs, options)
+    printRemoved(jobs, options)
     context.say(`${counted(jobs.length, 'job')} would be removed`)
     return
   }
   await requireShortening(context, jobs) // all or nothing, if a right is missing
   await removeJobs(context, jobs, { by: 'jobs rm', who: `rowmill jobs rm on ${hostname()}` })
-  print(jobs, options)
+  printRemoved(jobs, options)
   context.say(`${counted(jobs.length, 'job')} removed`)
   await shorten(context)
 }
 
-function print(jobs: readonly Job[], { output, dryRun }: Chosen): void {
+function printRemoved(jobs: readonly Job[], { output, dryRun }: Chosen): void {
   const lines = jobs.map(({ id, state, at }) => ({ job: id, state, at: new Date(at).toISOString(), removed: !dryRun }))
   if (output === 'json') printJson(REMOVED, lines)
-  else process.stdout.write(jobs.map(({ id }) => `${id}\n`).join(''))
+  else print(jobs.map(({ id }) => `${id}\n`).join(''))
 }
 
 /** The jobs are removed already. A cluster that deletes no records ends nothing: the next `jobs rm` tries again. */

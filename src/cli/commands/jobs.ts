@@ -16,6 +16,7 @@ import { describeJobs, JOB_LINE, jobLine, type ListedJob } from '../job-table.ts
 import { printJson } from '../json-output.ts'
 import { withinLimits } from '../limits.ts'
 import { onFoundPipeline, onSharedPipeline, requireJob, SHARED_OPTIONS } from '../shared-pipeline.ts'
+import { print } from '../standard-output.ts'
 
 const OPENED = {
   line: 'the job',
@@ -60,7 +61,7 @@ const openCommand = defineCommand({
           say(`job ${id} is open in pipeline ${pipeline}: ${howToSend(id, header.columns, pipeline)}`, { job: id })
         else say(`job ${id} is open already`, { job: id })
         if (options.output === 'json') printJson(OPENED, [{ job: id, pipeline, isNew }])
-        else process.stdout.write(`${id}\n`)
+        else print(`${id}\n`)
       })
       return 0
     })
@@ -87,7 +88,7 @@ const listCommand = defineCommand({
       act: context => findJobs(context, id),
     })
     if (options.output === 'json') printJson(JOB_LINE, jobs.map(jobLine))
-    else process.stdout.write(describeJobs(jobs, Date.now()))
+    else print(describeJobs(jobs, Date.now()))
     return 0
   },
 })

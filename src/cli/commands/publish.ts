@@ -20,6 +20,7 @@ import { METER_OPTIONS, withMeter } from '../metering.ts'
 import { checkPasted, type Pasted, withPasted } from '../pasted-calls.ts'
 import { sameCommand, withReplay, withResumeCommand } from '../resume-command.ts'
 import { onSharedPipeline, SHARED_OPTIONS } from '../shared-pipeline.ts'
+import { print } from '../standard-output.ts'
 
 const JSON_SHAPE = {
   line: 'the job',
@@ -127,7 +128,7 @@ async function publishPath(
       terminal.close()
       if (opened) say(`published ${counted(rows, 'row')} as job ${job} in pipeline ${context.pipeline}`) // else it was before
       if (options.output === 'json') printJson(JSON_SHAPE, [{ job, pipeline: context.pipeline, rows }])
-      else process.stdout.write(`${job}\n`)
+      else print(`${job}\n`)
     })
     return 0
   } catch (thrown) {

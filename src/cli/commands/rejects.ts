@@ -15,6 +15,7 @@ import { printable } from '../../support/printable.ts'
 import { type CommandSpec, defineCommand } from '../command.ts'
 import { nullsOf, printJson } from '../json-output.ts'
 import { onFoundPipeline, requireJob, SHARED_OPTIONS } from '../shared-pipeline.ts'
+import { print } from '../standard-output.ts'
 
 const WHEN = 'before it was done'
 
@@ -116,7 +117,7 @@ async function listRejects(context: PipelineContext, { id, asJson }: { id: strin
   const lines = rejected.map(({ seq, partition, position, line, reason, detail }) =>
     [seq ?? `${partition}@${position}`, line ?? '', reason, oneLine(detail)].join('\t'),
   )
-  process.stdout.write(`row\tline\treason\tdetail\n${lines.join('\n')}\n`)
+  print(`row\tline\treason\tdetail\n${lines.join('\n')}\n`)
 }
 
 function rejectLine(job: string, { seq: row, partition, position, line, reason, detail, values }: OpenReject) {
@@ -138,11 +139,11 @@ async function listRejectsOfNoJob(context: PipelineContext, asJson: boolean): Pr
   const lines = found.map(({ topic, partition, offset, reason, detail }) =>
     [`${topic}[${partition}]@${offset}`, reason, oneLine(detail)].join('\t'),
   )
-  process.stdout.write(`message\treason\tdetail\n${lines.join('\n')}\n`)
+  print(`message\treason\tdetail\n${lines.join('\n')}\n`)
 }
 
 async function writeText(text: string, { out, force }: { out: string; force: boolean }): Promise<void> {
-  if (out === '-') process.stdout.write(text)
+  if (out === '-') print(text)
   else
     await writeFile(out, text, { flag: force ? 'w' : 'wx' }).catch(cause => {
       throw new RowmillError('OUTPUT_FAILED', `cannot write ${out}: ${cause.message}`, { path: out }, { cause })

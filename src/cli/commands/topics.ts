@@ -20,6 +20,7 @@ import { printJson } from '../json-output.ts'
 import { KAFKA_OPTIONS, readKafkaOptions } from '../kafka-options.ts'
 import { type Session, withinLimits } from '../limits.ts'
 import { LOG_OPTIONS } from '../log-options.ts'
+import { print } from '../standard-output.ts'
 import { strimziTopics } from '../strimzi.ts'
 
 const LOAD = ['sharedPipeline', 'workers', 'partitions', 'planRows', 'rowBytes', 'rowsPerSecond', 'hours'] as const
@@ -59,9 +60,9 @@ const planCommand = defineCommand({
   act: (_, options) =>
     withAdmin(options, async (_, plan) => {
       const lines = plan.map(plannedLine)
-      if (options.resourceOutput === 'strimzi') process.stdout.write(strimziTopics(plan))
+      if (options.resourceOutput === 'strimzi') print(strimziTopics(plan))
       else if (options.resourceOutput === 'json') printJson(PLANNED, lines)
-      else process.stdout.write(describePlan(lines))
+      else print(describePlan(lines))
       return 0
     }),
 })
@@ -82,7 +83,7 @@ const applyCommand = defineCommand({
       const names = plan.map(({ topic }) => topic)
       await untilShown(async () => (await admin.partitions(names)).size === names.length) // for the next command
       if (options.output === 'json') printJson(PLANNED, missing.map(plannedLine))
-      else for (const { topic } of missing) process.stdout.write(`created ${topic}\n`)
+      else for (const { topic } of missing) print(`created ${topic}\n`)
       return 0
     }),
 })
@@ -99,7 +100,7 @@ const checkCommand = defineCommand({
     withAdmin(options, async (admin, plan) => {
       const faults = await checkTopics(admin, options.sharedPipeline, plan)
       if (options.output === 'json') printJson(FAULT, faults)
-      else process.stdout.write(faults.map(({ text }: TopicFault) => `${text}\n`).join(''))
+      else print(faults.map(({ text }: TopicFault) => `${text}\n`).join(''))
       return faults.some(({ curable }) => curable) ? EXIT_CODES.TOPIC_UNUSABLE : 0
     }),
 })

@@ -5,6 +5,7 @@ import { type Verified, verify } from '../../verify/verify.ts'
 import { defineCommand } from '../command.ts'
 import { printJson } from '../json-output.ts'
 import { onFoundPipeline, requireJob, SHARED_OPTIONS } from '../shared-pipeline.ts'
+import { print } from '../standard-output.ts'
 
 const JSON_SHAPE = {
   line: 'the job',
@@ -41,7 +42,7 @@ export const verifyCommand = defineCommand({
       async act(context) {
         const verified = await verify(context, { job, out: out!, against, python, format })
         if (options.output === 'json') printJson(JSON_SHAPE, [verifiedLine(verified)])
-        else process.stdout.write(printable(describeVerified(verified)))
+        else print(printable(describeVerified(verified)))
         const [first, ...others] = verified.findings
         for (const { message, code } of others) context.say(`also: ${message} [${code}]`, { level: 'warn', code })
         if (first) throw first

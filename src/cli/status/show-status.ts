@@ -1,12 +1,23 @@
 import { printable } from '../../support/printable.ts'
 import type { PipelineView } from '../../watch/view.ts'
 import { nullsOf, printJson } from '../json-output.ts'
+import { print } from '../standard-output.ts'
 import { describeStatus } from './describe-status.ts'
 import { command, type TextLine, wrapped } from './layout.ts'
 import type { RunNews } from './run-of-status.ts'
 import { StatusLines } from './status-lines.ts'
-import { marked, StatusScreen } from './status-screen.ts'
+import { marked, type ScreenOutput, StatusScreen } from './status-screen.ts'
 import { STATUS, statusLine } from './status-shape.ts'
+
+const TERMINAL: ScreenOutput = {
+  get columns() {
+    return process.stdout.columns
+  },
+  get rows() {
+    return process.stdout.rows
+  },
+  write: print,
+}
 
 /** How wide lines are where no terminal shows them. */
 const WIDTH = 80
@@ -41,8 +52,7 @@ export function printNews({ text, command: given, exit }: RunNews, output: 'text
 }
 
 function printLines(lines: readonly TextLine[]): void {
-  const { stdout } = process
-  stdout.write(lines.map(line => `${stdout.isTTY ? marked(line) : line.text}\n`).join(''))
+  print(lines.map(line => `${process.stdout.isTTY ? marked(line) : line.text}\n`).join(''))
 }
 
 function linesOf(view: PipelineView, { job, all, note }: Shown): TextLine[] {
@@ -76,7 +86,7 @@ class InLog implements StatusDisplay {
 
   show(view: PipelineView): void {
     this.#lines ??= new StatusLines(this.#shown().job)
-    for (const line of this.#lines.of(view)) process.stdout.write(`${printable(line)}\n`)
+    for (const line of this.#lines.of(view)) print(`${printable(line)}\n`)
   }
 
   close(): void {}
@@ -84,7 +94,7 @@ class InLog implements StatusDisplay {
 
 class OnTerminal implements StatusDisplay {
   readonly isScreen = true
-  readonly #screen = new StatusScreen(process.stdout)
+  readonly #screen = new StatusScreen(TERMINAL)
   readonly #shown: () => Shown
   #view: PipelineView | null = null
   readonly #draw = () => {

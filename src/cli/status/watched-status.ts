@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { RowmillError, toRowmillError } from '../../errors.ts'
 import type { OptionValues } from '../../options.ts'
-import { unlessAborted } from '../../support/abort.ts'
+import { unlessAborted, untilAborted } from '../../support/abort.ts'
 import type { Say } from '../../support/say.ts'
 import { isOpen } from '../../watch/phase.ts'
 import { PipelineWatch } from '../../watch/pipeline-watch.ts'
@@ -11,6 +11,7 @@ import { isRunning, LOOK_MS, lookAgain, untilOver } from '../found-run.ts'
 import type { Session } from '../limits.ts'
 import { logAbout } from '../log.ts'
 import { openSharedPipeline, type SharedOptions, type SharedPipeline } from '../shared-pipeline.ts'
+import { outputEnded } from '../standard-output.ts'
 import { exitOf } from './exit-code.ts'
 import { untilLast } from './follow.ts'
 import { describeRun, endOfRun, nameOfOutput, type RunNews, viewOfRun } from './run-of-status.ts'
@@ -72,7 +73,8 @@ export class WatchedStatus {
     const show = (view: PipelineView) => display.show(this.#take(view))
     const following = untilLast(watch, { show, isLast: () => this.#isOver, signal }).then(() => null)
     const failing = watch.start().then(() => new Promise<never>(() => {})) // it resolves when it is closed
-    const ends = [following, failing, this.#untilRunIsOver(signal)]
+    const ending = untilAborted(outputEnded).then(() => null)
+    const ends = [following, ending, failing, this.#untilRunIsOver(signal)]
     try {
       const news = await Promise.race(ends)
       display.close(news === null)
