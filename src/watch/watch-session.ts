@@ -13,6 +13,8 @@ import { TopicFollower } from './topic-follower.ts'
 
 /** How often it asks whether topics got more partitions. */
 const METADATA_MS = 30_000
+/** How often it asks for the topic of reports while there is none: the first command that reports creates it. */
+const NO_REPORTS_MS = 3000
 
 /** Batches of most producers have 1 MB at most. */
 const BATCH_BYTES = 1024 * 1024
@@ -108,7 +110,7 @@ export class WatchSession {
   /** Asks where everything is now. The log of jobs is then read to its end. */
   async offsets(): Promise<PipelineOffsets> {
     const now = this.#time.now()
-    if (now - this.#askedAt > METADATA_MS) {
+    if (now - this.#askedAt > (this.#reports === null ? NO_REPORTS_MS : METADATA_MS)) {
       this.#askedAt = now
       await allSettled([this.#log.partitionsNow(this.#topics.results), this.#lookForReports()])
     }
