@@ -8,39 +8,29 @@ import { realTime, type Time } from '../support/clock.ts'
 import { readResultsHead } from '../wire/result-head.ts'
 import { assembleView } from './assemble-view.ts'
 import { AttemptBook } from './attempt-book.ts'
+import { BrokerClock } from './broker-clock.ts'
+import { BrokerSilence, LATE_MS, type LookEnd } from './broker-silence.ts'
 import { CommittedJobs } from './committed-jobs.ts'
 import type { JobFacts, PipelineFacts } from './facts.ts'
 import { askedAttempts, beginnings, isCovered, needsResults, shownJobs, unreported } from './interest.ts'
 import { LogEnds } from './log-ends.ts'
 import { Pace } from './pace.ts'
 import { PartitionBook } from './partition-book.ts'
+import { isOpen } from './phase.ts'
 import { PublishedBook } from './published-book.ts'
 import { ReportBoard } from './report-board.ts'
 import { TallyBook } from './tally-book.ts'
 import { Timeline } from './timeline.ts'
 import type { PipelineView, ViewSource } from './view.ts'
 import { isFinal } from './watch-errors.ts'
+import type { PipelineWatchOptions } from './watch-options.ts'
 import { type PipelineOffsets, WatchSession } from './watch-session.ts'
 
 /** An open transaction is looked for so often at most. */
 const HELD_UP_MS = 3000
-/** After so long without an answer, views say that no broker answers. */
-const LATE_MS = 3000
-
-export interface PipelineWatchOptions {
-  /** Only this job. Default: the open jobs and the latest ones, 100 in all. */
-  readonly job?: string | null
-  /** A job is stalled if rows wait and nothing moved for so long. Default: 60. */
-  readonly stalledAfterSeconds?: number
-  /** How often `start` looks. Default: 1000. */
-  readonly everyMs?: number
-  /** When `start` looks instead, if it may rest while nobody asks. */
-  readonly pace?: Pace
-  /** Default: real time. */
-  readonly time?: Time
-  /** Milliseconds since 1970. Default: Date.now. */
-  readonly wallClock?: () => number
-}
+/** A look that is in doubt whether a process is silent looks again so often, and for so long at most. */
+const DOUBT_LOOK_MS = 500
+const LONGEST_DOUBT_MS = 10_000
 
 /**
  * Reads a pipeline as any client does, from any machine, and makes a view of it: of the log of jobs, of the heads of results,
@@ -56,7 +46,8 @@ export class PipelineWatch implements ViewSource {
   readonly #stalledAfterMs: number
   readonly #pace: Pick<Pace, 'untilDue'>
   readonly #time: Time
-  readonly #wallClock: () => number
+  readonly #clock: BrokerClock
+  readonly #silence: BrokerSilence
   readonly #stop = new AbortController()
   readonly #listeners = new Set<(view: PipelineView) => void>()
   readonly #ends = new LogEnds()
@@ -73,16 +64,11 @@ export class PipelineWatch implements ViewSource {
   #readUpTo: readonly number[] = []
   #jobs: JobFacts[] = []
   #group: PipelineOffsets['group'] | null = null
-  /** The highest time that a broker gave: our clock may be slow. */
-  #brokerAt = 0
   #session: WatchSession | null = null
   #looking: Promise<void> | null = null
   #running: Promise<void> | null = null
-  /** When a broker last answered: by the clock of the view, and by that for durations. */
-  #answered = { at: 0, time: 0 }
   /** When it last looked for open transactions. */
   #transactionsAt = Number.NEGATIVE_INFINITY
-  #unreachableSince: number | null = null
   #latest: PipelineView | null = null
 
   constructor(connection: PipelineConnection, options: PipelineWatchOptions = {}) {
@@ -92,7 +78,8 @@ export class PipelineWatch implements ViewSource {
     this.#stalledAfterMs = stalledAfterSeconds * 1000
     this.#pace = options.pace ?? new Pace({ everyMs, rests: false, time })
     this.#time = time
-    this.#wallClock = wallClock
+    this.#clock = new BrokerClock(time, wallClock)
+    this.#silence = new BrokerSilence(time, this.#clock)
   }
 
   get latest(): PipelineView | null {
@@ -107,7 +94,19 @@ export class PipelineWatch implements ViewSource {
   /** The pipeline as of now. Throws what a reader throws, such as BROKER_UNREACHABLE after the broker timeout. */
   async look(): Promise<PipelineView> {
     await this.#lookOnce()
+    await this.#untilCertain()
     return this.#show()
+  }
+
+  /** A process that seems silent may be one whose broker has a clock behind ours. Then its next report soon comes, and tells. */
+  async #untilCertain(): Promise<void> {
+    const began = this.#time.now()
+    while (!this.#stop.signal.aborted && this.#view().jobs.some(isOpen)) {
+      const doubtMs = this.#board.doubtMs(this.#clock)
+      if (this.#time.now() - began >= Math.min(doubtMs, LONGEST_DOUBT_MS)) return
+      await this.#time.sleep(DOUBT_LOOK_MS, this.#stop.signal)
+      await this.#lookOnce()
+    }
   }
 
   /**
@@ -130,7 +129,7 @@ export class PipelineWatch implements ViewSource {
 
   async #run(): Promise<void> {
     const { signal } = this.#stop
-    this.#heard()
+    this.#silence.answers()
     while (!signal.aborted) {
       const began = this.#time.now()
       this.#looking ??= this.#lookOnce().finally(() => {
@@ -138,16 +137,14 @@ export class PipelineWatch implements ViewSource {
       })
       const how = await this.#lookUntilLate(this.#looking)
       if (signal.aborted) return
-      const isSilent = how === 'failed' || (how === 'late' && this.#time.now() - this.#answered.time >= LATE_MS)
-      if (how === 'done') this.#unreachableSince = null
-      else if (isSilent) this.#unreachableSince ??= this.#answered.at
+      this.#silence.looked(how)
       if (this.#latest !== null || how === 'done') this.#show()
       await this.#pace.untilDue(began, signal)
     }
   }
 
   /** Waits for a look, but not for long. Throws an error that stays. */
-  async #lookUntilLate(looking: Promise<void>): Promise<'done' | 'late' | 'failed'> {
+  async #lookUntilLate(looking: Promise<void>): Promise<LookEnd> {
     const stop = new AbortController()
     const late = this.#time
       .sleep(LATE_MS, AbortSignal.any([stop.signal, this.#stop.signal]))
@@ -177,27 +174,29 @@ export class PipelineWatch implements ViewSource {
 
   #open(): Promise<WatchSession> {
     const takers = {
-      results: (partition: number, { value, timestamp }: Message, isAfterLoss: boolean) => {
+      results: (partition: number, { offset, value, timestamp }: Message, isAfterLoss: boolean) => {
         const head = readResultsHead(value)
         if (head) this.#book.take({ partition, head, at: timestamp, isAfterLoss })
-        this.#brokerAt = Math.max(this.#brokerAt, timestamp)
-        this.#heard()
+        this.#clock.reads('results', partition, { offset, timestamp })
+        this.#silence.answers()
       },
-      reports: ({ value, timestamp }: Message) => {
+      reports: ({ offset, value, timestamp }: Message) => {
         const report = decodeReport(value)
         if (report) this.#board.take(report, timestamp)
-        this.#brokerAt = Math.max(this.#brokerAt, timestamp)
+        this.#clock.reads('reports', 0, { offset, timestamp })
       },
     }
     return WatchSession.open(this.#connection, takers, this.#time)
   }
 
   async #read(session: WatchSession): Promise<void> {
+    const askedAt = this.#time.now()
     const offsets = await session.offsets()
-    this.#heard()
+    this.#clock.asked(askedAt, { results: offsets.resultEnds, reports: offsets.reportEnds })
+    this.#silence.answers()
     this.#ends.note(offsets.ends)
     this.#group = offsets.group
-    await this.#partitions.note(offsets.rows, this.#now, at => session.timestamps(at))
+    await this.#partitions.note(offsets.rows, this.#clock.now, at => session.timestamps(at))
     await this.#noteTransactions(session, offsets.rows)
     const all = session.jobs.all
     const shown = shownJobs(all, this.#job)
@@ -206,7 +205,7 @@ export class PipelineWatch implements ViewSource {
       needsResults(each, { committed: committed.has(each.job.id) && !this.#isTallied(each.job), only: this.#job }),
     )
     await this.#readResults(session, offsets, { all, shown, needed })
-    await this.#published.look(unreported(jobsOf(shown), this.#board.heard(this.#now)), {
+    await this.#published.look(unreported(jobsOf(shown), this.#board.heard(this.#clock.now)), {
       ...{ all: jobsOf(all), ends: offsets.rows },
       fetch: at => session.fetchRows(at),
     })
@@ -245,7 +244,7 @@ export class PipelineWatch implements ViewSource {
 
   /** Where rows have waited for long, looks whether an open transaction holds them up. */
   async #noteTransactions(session: WatchSession, rows: PipelineOffsets['rows']): Promise<void> {
-    const stuck = this.#partitions.stuck(rows, this.#now)
+    const stuck = this.#partitions.stuck(rows, this.#clock.now)
     if (stuck.length === 0 || this.#time.now() - this.#transactionsAt < HELD_UP_MS) return
     this.#transactionsAt = this.#time.now()
     this.#partitions.noteTransactions(await session.openTransactions(stuck))
@@ -255,7 +254,7 @@ export class PipelineWatch implements ViewSource {
   async #noteAttempts(session: WatchSession, { rows }: PipelineOffsets): Promise<void> {
     const asked = askedAttempts(this.#jobs)
     await this.#attempts.note(asked, {
-      ...{ found: await session.attempts(asked), rows, first: this.#partitions, now: this.#now },
+      ...{ found: await session.attempts(asked), rows, first: this.#partitions, now: this.#clock.now },
       timestampsAt: offsets => session.timestamps(offsets),
     })
     this.#jobs = this.#jobs.map(job => this.#attempts.withAttempt(job))
@@ -265,28 +264,24 @@ export class PipelineWatch implements ViewSource {
     return this.#book.tallyOf(id) !== null
   }
 
-  #heard(): void {
-    this.#answered = { at: this.#now, time: this.#time.now() }
-  }
-
-  get #now(): number {
-    return Math.max(this.#wallClock(), this.#brokerAt)
-  }
-
-  #show(): PipelineView {
+  #view(): PipelineView {
     const { kafka, pipeline } = this.#connection
     const facts: PipelineFacts = {
       ...{
         pipeline,
         host: hostname(),
-        at: this.#now,
+        at: this.#clock.now,
         brokers: kafka.settings.brokers.join(','),
         stalledAfterMs: this.#stalledAfterMs,
       },
-      ...{ unreachableSince: this.#unreachableSince, jobs: this.#jobs, partitions: this.#partitions.facts },
+      ...{ unreachableSince: this.#silence.since, jobs: this.#jobs, partitions: this.#partitions.facts },
       ...{ group: this.#group, board: this.#board, workerRows: this.#book.workerRows },
     }
-    const now = assembleView(facts)
+    return assembleView(facts)
+  }
+
+  #show(): PipelineView {
+    const now = this.#view()
     const view = { ...now, events: this.#timeline.after(now) }
     this.#latest = view
     for (const listener of this.#listeners) listener(view)

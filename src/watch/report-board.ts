@@ -49,14 +49,24 @@ export class ReportBoard {
 
   /** The processes that are shown, by their start. */
   heard(now: number): HeardProcess[] {
-    for (const [process, { at }] of this.#reports) if (now - at > KEPT_MS) this.#reports.delete(process)
-    for (const [key, { at }] of this.#moved) if (now - at > KEPT_MS) this.#moved.delete(key)
-    const heard = [...this.#reports.values()].map(({ report, at }) => {
-      const lateAt = at + report.everySeconds * 1000 + GRACE_MS
-      const state: HeardProcess['state'] = report.isLast ? 'gone' : now > lateAt ? 'silent' : 'running'
+    const shown = [...this.#reports.values()].filter(({ at }) => now - at <= KEPT_MS)
+    const heard = shown.map(kept => {
+      const { report, at } = kept
+      const state: HeardProcess['state'] = report.isLast ? 'gone' : now > lateAt(kept) ? 'silent' : 'running'
       return { report, at, state, silentSeconds: Math.max(0, (now - at) / 1000) }
     })
     return heard.sort((a, b) => a.report.startedAt - b.report.startedAt)
+  }
+
+  /**
+   * For how long one must wait until each process that seems silent `now` is surely so or has said something, in ms. 0: it is
+   * certain, as all of them are silent at the `earliest` time that the broker's clock can show.
+   */
+  doubtMs({ now, earliest }: { readonly now: number; readonly earliest: number }): number {
+    const doubtful = [...this.#reports.values()].filter(kept => {
+      return !kept.report.isLast && now > lateAt(kept) && earliest <= lateAt(kept)
+    })
+    return Math.max(0, ...doubtful.map(kept => lateAt(kept) - kept.at))
   }
 
   /** When the count of published or collected rows of a job last grew. Null: nobody reported that it did. */
@@ -71,4 +81,9 @@ export class ReportBoard {
     this.#moved.set(key, { count, at })
     if (this.#moved.size > MOST_PROCESSES) this.#moved.delete(this.#moved.keys().next().value!)
   }
+}
+
+/** After this, in ms since 1970, a process is silent. */
+function lateAt({ report, at }: Kept): number {
+  return at + report.everySeconds * 1000 + GRACE_MS
 }

@@ -3,15 +3,17 @@ import { type TestContext, test } from 'node:test'
 import { RowmillError } from '../../src/errors.ts'
 import { reopen } from '../../src/jobs/reopen.ts'
 import { encodeReport } from '../../src/reports/report-text.ts'
-import { PipelineWatch, type PipelineWatchOptions } from '../../src/watch/pipeline-watch.ts'
+import { realTime, type Time } from '../../src/support/clock.ts'
+import { PipelineWatch } from '../../src/watch/pipeline-watch.ts'
 import type { JobView, PipelineView } from '../../src/watch/view.ts'
+import type { PipelineWatchOptions } from '../../src/watch/watch-options.ts'
 import { FakeGroupOffsets } from '../fakes/group-offsets.ts'
 import type { Transaction } from '../fakes/partition-log.ts'
 import { fakePipeline } from '../fakes/pipeline.ts'
 import { Exclaimer, numbered } from '../helpers/exclaimer.ts'
 import { ManualTime } from '../helpers/manual-time.ts'
 import { until } from '../helpers/until.ts'
-import { madeWorker, workersReport } from './made-facts.ts'
+import { madeReport, madeWorker, workersReport } from './made-facts.ts'
 
 const LAYOUT = { partitions: 3, blockRows: 5 }
 
@@ -156,6 +158,69 @@ test('reports of the commands of a pipeline say who publishes, and what the work
   assert.deepEqual([workers[0]!.name, workers[0]!.state, processes[0]!.state], ['host-7-1', 'busy', 'running'])
   assert.equal(jobs[0]!.topic, 'p.rows')
   assert.equal(jobs[0]!.waitsFor!.reason, 'classifying')
+})
+
+const AHEAD_MS = 3_600_000
+const isRight = ({ at }: PipelineView) => Math.abs(at - Date.now()) < AHEAD_MS / 2
+
+/** A worker of job j has a batch. It reports whenever a watch asks where the logs end. */
+async function reporting(t: TestContext, options: PipelineWatchOptions = {}) {
+  const fake = await watched(t, { wallClock: () => Date.now() + AHEAD_MS, ...options })
+  await fake.running.publish('j', [numbered(31)])
+  const batch = { topic: 'p.rows', partition: 0, job: 'j', row: 0, rows: 5, seconds: 1 }
+  const value = encodeReport(workersReport([madeWorker({ batch })], { startedAt: Date.now(), everySeconds: 3 }))
+  const report = () => void fake.log('reports').append([{ key: null, value }])
+  report()
+  return { ...fake, report }
+}
+
+test('one look whose clock is an hour ahead of the broker accuses no worker that reports', async t => {
+  const { watch, cluster, report } = await reporting(t)
+  cluster.onOffsets = async () => report()
+  const view = await watch().look()
+  const { phase, waitsFor } = only(view)
+  assert.deepEqual([view.workers[0]!.state, view.processes[0]!.state], ['busy', 'running'])
+  assert.deepEqual([phase, waitsFor!.reason], ['classifying', 'classifying'])
+  assert.ok(isRight(view))
+})
+
+test('a watch whose clock is an hour ahead of the broker accuses no worker once a second report has come', async t => {
+  const { watch, cluster, report } = await reporting(t, { everyMs: 20 })
+  cluster.onOffsets = async () => report()
+  const watching = watch()
+  const ended = watching.start()
+  await until('its time is right', () => watching.latest !== null && isRight(watching.latest))
+  assert.equal(watching.latest!.workers[0]!.state, 'busy')
+  assert.equal(only(watching.latest!).waitsFor!.reason, 'classifying')
+  await watching.close()
+  await ended
+})
+
+test('one look waits until a process that seems silent has had the time to report', async t => {
+  const time = new ManualTime().runs(t)
+  const { watch } = await reporting(t, { time, wallClock: () => Date.now() + 30_000 })
+  const began = time.now()
+  assert.equal((await watch().look()).processes[0]!.state, 'silent')
+  assert.ok(time.now() - began >= 5000)
+})
+
+test('one look waits for no process that is silent by what another one has said since', async t => {
+  const doubts: number[] = []
+  const sleep: Time['sleep'] = async (ms, signal) => {
+    if (ms === 500) doubts.push(ms)
+    await realTime.sleep(ms, signal)
+  }
+  const { watch, log } = await reporting(t, { time: { ...realTime, sleep }, wallClock: () => Date.now() + 60_000 })
+  const clock = () => Date.now() + 59_000
+  log('reports').clock = clock
+  const other = madeReport({ process: 'host-9', startedAt: clock(), everySeconds: 300 })
+  log('reports').append([{ key: null, value: encodeReport(other) }])
+  const { processes } = await watch().look()
+  assert.deepEqual(
+    processes.map(({ state }) => state),
+    ['silent', 'running'],
+  )
+  assert.deepEqual(doubts, [])
 })
 
 test('views go on through an outage, say since when no broker answers, and recover by themselves', async t => {
