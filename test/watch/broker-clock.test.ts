@@ -65,7 +65,7 @@ test('a message below the ends of this look and beyond those of the look before 
 })
 
 test('a clock that is behind is set right by any message, and goes on while none comes', async () => {
-  const { time, broker, clock, asks, reads } = clocks(-70_000)
+  const { time, broker, clock, reads } = clocks(-70_000)
   reads(broker() - 1000, -1)
   assert.equal(clock.now, broker() - 1000)
   assert.equal(clock.earliest, broker() - 1000)
