@@ -260,12 +260,16 @@ const FAULTS: readonly Panel[] = [
     type: 'timeseries',
     title: 'Restarts and rebalances',
     description:
-      'How often workers were started again, and got other partitions, in the interval. Of commands with --metrics-port.',
+      'How often workers and their classifiers were started again, and workers got other partitions, in the interval. Of commands with --metrics-port.',
     width: 8,
     queries: [
       {
         expr: `sum by (instance) (increase(rowmill_worker_restarts_total{${PIPELINE}}[$__rate_interval]))`,
-        legend: 'restarts on {{instance}}',
+        legend: 'restarts of workers on {{instance}}',
+      },
+      {
+        expr: `sum by (instance, reason) (increase(rowmill_classifier_restarts_total{${PIPELINE}}[$__rate_interval]))`,
+        legend: 'restarts of classifiers on {{instance}}, {{reason}}',
       },
       {
         expr: `sum by (instance) (increase(rowmill_rebalances_total{${PIPELINE}}[$__rate_interval]))`,

@@ -38,6 +38,8 @@ export interface IsolatingOptions {
   readonly mostBytes?: () => number
   /** Logs why a classifier ended. */
   readonly say: Say
+  /** Called each time that it is started again, with the code of the reason. */
+  readonly onRestart?: (code: ErrorCode) => void
   /**
    * Called with a batch that the classifier refused (it threw or broke its contract), although it accepts each row of it in
    * smaller batches: its result for a row depends on neighbouring rows. If such batches are nested, it is called for each,
@@ -200,6 +202,7 @@ export class IsolatingClassifier implements BatchClassifier {
     const { timedOut, job } = this.#calls[0]!
     const { message: why, code } = timedOut ? this.#tooLong() : error
     this.#options.say(`the classifier is started again: ${why}`, { level: 'warn', job, code })
+    this.#options.onRestart?.(code)
     await ended.close()
   }
 

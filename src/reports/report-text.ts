@@ -56,6 +56,9 @@ const listOf =
   value =>
     Array.isArray(value) && value.every(check)
 
+const countsByName: Test = value =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).every(isNumber)
+
 function having<T>(fields: Fields<T>): (value: unknown) => value is T {
   const checks = Object.entries(fields) as [string, Test][]
   return (value): value is T =>
@@ -84,6 +87,8 @@ const isWorker = having<WorkerReport>({
   rows: isNumber,
   rejected: isNumber,
   restarts: isNumber,
+  classifierRestarts: ifAny(countsByName),
+  secondsPerRow: ifAny(orNull(isNumber)),
   seconds: having<StageSeconds>({ queue: isNumber, classify: isNumber, send: isNumber }),
 })
 const isReport = having<Report>({
@@ -99,7 +104,14 @@ const isReport = having<Report>({
   uses: ifAny(having<ReportedUse>({ classifier: ifAny(isText), output: ifAny(isText) })),
   failure: ifAny(having<ReportedFailure>({ code: isText, message: isText })),
   publishing: orNull(having<PublishingReport>({ job: isText, published: isNumber, total: orNull(isNumber) })),
-  working: orNull(having<WorkingReport>({ restarts: isNumber, rebalances: isNumber, workers: listOf(isWorker) })),
+  working: orNull(
+    having<WorkingReport>({
+      restarts: isNumber,
+      batchTimeout: ifAny(isNumber),
+      rebalances: isNumber,
+      workers: listOf(isWorker),
+    }),
+  ),
   collecting: orNull(
     having<CollectingReport>({
       job: isText,

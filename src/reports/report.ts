@@ -65,6 +65,8 @@ export interface CollectingReport {
 export interface WorkingReport {
   /** How often a worker was started again. */
   readonly restarts: number
+  /** The `--batch-timeout` of its workers, in seconds. Undefined: an older rowmill does not tell. */
+  readonly batchTimeout?: number
   /** How often a worker joined a consumer group, or got another share of the partitions. */
   readonly rebalances: number
   readonly workers: readonly WorkerReport[]
@@ -85,7 +87,18 @@ export interface WorkerReport {
   readonly rows: number
   /** Copies that it wrote to `rejects`: rows, and messages that belong to no job. */
   readonly rejected: number
+  /** How often its process was started again. */
   readonly restarts: number
+  /**
+   * How often its classifier alone was started again, by code: `CLASSIFIER_TIMEOUT` (a call took longer than `--batch-timeout`) or
+   * `CLASSIFIER_DIED`. Undefined: an older rowmill does not tell.
+   */
+  readonly classifierRestarts?: Readonly<Record<string, number>>
+  /**
+   * How long its classifier takes for a row, on average over the batches for which it was not started again. Null: none yet.
+   * Undefined: an older rowmill does not tell.
+   */
+  readonly secondsPerRow?: number | null
   /** Seconds since the supervisor began, by stage: where the time goes. */
   readonly seconds: StageSeconds
 }

@@ -188,8 +188,9 @@ function hasRows({ publishing, working, collecting }: ReportedParts): boolean {
 
 /** What people wait to see: workers that start, freeze, die or move. */
 function stateOf({ publishing, working, collecting }: ReportedParts): string {
-  const workers = working?.workers.map(({ name, state, heardSeconds, restarts, partitions }) => {
-    return [name, state === 'starting', heardSeconds > SILENT_SECONDS, restarts, partitions.length]
+  const workers = working?.workers.map(({ name, state, heardSeconds, restarts, classifierRestarts, partitions }) => {
+    const restarted = [restarts, classifierRestarts]
+    return [name, state === 'starting', heardSeconds > SILENT_SECONDS, restarted, partitions.length]
   })
   return JSON.stringify([publishing?.job, collecting?.job, working?.rebalances, working?.restarts, workers])
 }

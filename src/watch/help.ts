@@ -112,9 +112,9 @@ function helpWith(
       if (isRun) return resumedRun(job)
       return help(`resume the collector${placeOfProcess(collector, facts)}`, collect(job, collector))
     case 'slow-batch': {
-      const end = `its --batch-timeout ends a call that hangs (default: ${OPTIONS.batchTimeout.fallback} s)`
+      const end = whenSlow(batchTimeoutOf(name, { workers, heard }))
       if (isOfRun({ job })) return { why: `wait: ${end}`, command: null }
-      return help(`${end}. Until then, another worker classifies the other rows`, work(heard))
+      return help(`${end}. Meanwhile another worker classifies the other rows`, work(heard))
     }
     case 'worker-silent': {
       const worker = workers.find(each => each.name === name)
@@ -138,6 +138,22 @@ function helpWith(
     default:
       return null
   }
+}
+
+function batchTimeoutOf(name: string | null, { workers, heard }: Pick<NeedsHelp, 'workers' | 'heard'>): number | null {
+  const worker = workers.find(each => each.name === name)
+  const process = heard.find(({ report }) => report.process === worker?.process)
+  return process?.report.working?.batchTimeout ?? null
+}
+
+/** What happens by itself if a batch hangs, and when. */
+function whenSlow(seconds: number | null): string {
+  const limit =
+    seconds === null ? `--batch-timeout (default: ${OPTIONS.batchTimeout.fallback} s)` : `--batch-timeout ${seconds} s`
+  return (
+    `a call that takes longer than ${limit} ends by itself. The classifier is then started again, and classifies the batch ` +
+    'again, up to twice. If that does not help, it gets smaller and smaller parts of the batch, and only the rows that hang are rejected'
+  )
 }
 
 /** Its supervisor, which is well, starts the worker again. Without that it would have to be ended itself. */

@@ -71,12 +71,24 @@ function ofWorkers(before: PipelineView, after: PipelineView): EventDetails[] {
   ]
 }
 
-function ofWorker(before: WorkerView | undefined, { name: worker, host, state, restarts }: WorkerView): EventDetails[] {
+function ofWorker(before: WorkerView | undefined, after: WorkerView): EventDetails[] {
+  const { name: worker, host, state, restarts } = after
   if (!before) return [event('worker-started', `worker ${worker} started on ${host}`, { worker })]
   if (restarts > before.restarts) return [event('worker-restarted', `worker ${worker} was started again`, { worker })]
+  const codes = Object.entries(after.classifierRestarts).filter(
+    ([code, count]) => count > (before.classifierRestarts[code] ?? 0),
+  )
+  if (codes.length > 0) return codes.map(([code]) => event('classifier-restarted', restartOf(worker, code), { worker }))
   if (state === 'silent' && before.state !== 'silent')
     return [event('worker-silent', `worker ${worker} on ${host} is not heard of any more`, { worker })]
   return []
+}
+
+function restartOf(worker: string, code: string): string {
+  const of = `the classifier of worker ${worker}`
+  return code === 'CLASSIFIER_TIMEOUT'
+    ? `${of} took longer than --batch-timeout for a batch, and was started again`
+    : `${of} died, and was started again`
 }
 
 function partitionsOf({ partitions }: WorkerView): string {

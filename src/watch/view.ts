@@ -128,7 +128,7 @@ export type WaitReason =
   | 'worker-starting'
   | 'queued' // its worker classifies other rows
   | 'classifying'
-  | 'slow-batch' // the batch takes ten times as long as the average one, and more than 10 s
+  | 'slow-batch' // the batch takes ten times as long as the average one, and more than 10 s; the first one: more than 30 s
   | 'worker-silent'
   | 'rebalance' // nobody has its partition
   | 'open-transaction'
@@ -162,7 +162,12 @@ export interface WorkerView {
   readonly rows: number
   readonly rowsPerSecond: number
   readonly rejected: number
+  /** How often its process was started again. */
   readonly restarts: number
+  /** How often its classifier alone was started again, by code: `CLASSIFIER_TIMEOUT` or `CLASSIFIER_DIED`. */
+  readonly classifierRestarts: Readonly<Record<string, number>>
+  /** How long its classifier takes for a row, on average. Null: not known. */
+  readonly secondsPerRow: number | null
   readonly seconds: StageSeconds | null
 }
 
@@ -188,6 +193,7 @@ export type EventKind =
   | 'job-stalled'
   | 'worker-started'
   | 'worker-restarted'
+  | 'classifier-restarted'
   | 'worker-silent'
   | 'worker-gone'
   | 'rebalance'

@@ -11,6 +11,8 @@ import type { WaitReason, WaitView, WorkerView } from './view.ts'
 /** A batch is slow if it takes so many times as long as the average one, and more than so many seconds. */
 const SLOW_TIMES = 10
 const SLOW_SECONDS = 10
+/** The same where no average is known, as of the first batch of a worker. */
+const SLOW_FIRST_SECONDS = 30
 
 /** A job that is not over, and what is known about it. */
 export interface UnfinishedJob extends JobProcesses {
@@ -221,12 +223,10 @@ function onlySilent(there: readonly WorkerView[], { topic, partition }: { topic:
 }
 
 /** How long a batch of this size takes on average, in seconds. Null: its worker has classified nothing yet. */
-function paceOf({ rows, seconds }: WorkerView, batch: BatchInHand): { average: number | null; isSlow: boolean } {
-  const average = seconds && rows > 0 ? (seconds.classify / rows) * batch.rows : null
-  return {
-    average,
-    isSlow: average !== null && batch.seconds > SLOW_SECONDS && batch.seconds > SLOW_TIMES * average,
-  }
+function paceOf({ secondsPerRow }: WorkerView, batch: BatchInHand): { average: number | null; isSlow: boolean } {
+  const average = secondsPerRow === null ? null : secondsPerRow * batch.rows
+  const limit = average === null ? SLOW_FIRST_SECONDS : Math.max(SLOW_SECONDS, SLOW_TIMES * average)
+  return { average, isSlow: batch.seconds > limit }
 }
 
 function usual(average: number | null): string {

@@ -29,11 +29,13 @@ export function workerViews(facts: PipelineFacts, heard: readonly HeardProcess[]
 
 function reportedWorker(facts: PipelineFacts, heard: HeardProcess, worker: WorkerReport): WorkerView {
   const { name, partitions, batch, rows, rejected, restarts, seconds } = worker
+  const { classifierRestarts = {}, secondsPerRow = null } = worker
   const { process, host } = heard.report
   const silentSeconds = worker.heardSeconds + heard.silentSeconds
   const sinceReport = heard.silentSeconds > SAME_BATCH_SECONDS ? heard.silentSeconds : 0
   return {
     ...{ name, host, pid: worker.pid ?? null, process, silentSeconds, partitions, rows, rejected, restarts, seconds },
+    ...{ classifierRestarts, secondsPerRow },
     state: stateOf(facts, heard, worker),
     batch: batch && { ...batch, seconds: batch.seconds + sinceReport },
     rowsPerSecond: facts.workerRows.get(name)?.window.rate(facts.at) ?? 0,
@@ -59,6 +61,7 @@ function membersWithout({ group, workerRows, at }: PipelineFacts, names: Readonl
       {
         ...{ name, host: machine, pid: null, process: null, state, silentSeconds: 0 },
         ...{ partitions, batch: null, rows, rowsPerSecond, rejected, restarts: 0, seconds: null },
+        ...{ classifierRestarts: {}, secondsPerRow: null },
       } satisfies WorkerView,
     ]
   })

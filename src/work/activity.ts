@@ -7,12 +7,22 @@ import { realTime, type Time } from '../support/clock.ts'
 /** How long a batch took in each of BATCH_STAGES, in ms. */
 export type StageTimes = readonly [queue: number, classify: number, send: number]
 
+/** Batches that say how long others may take. */
+export interface UsualBatches {
+  readonly rows: number
+  readonly ms: number
+}
+
 /** What a worker did since it last said so, and what it does now. */
 export interface WorkerActivity {
   /** Rows that its classifier answered, rejects included. */
   readonly rows: number
   /** Copies that it wrote to `rejects`, by reason. */
   readonly rejected: Readonly<Record<string, number>>
+  /** How often its classifier was started again, by code. */
+  readonly classifierRestarts: Readonly<Record<string, number>>
+  /** Rows of the batches that its classifier answered without being started again, and how long it had them. */
+  readonly usual: UsualBatches
   /** How often it joined a group, or got another share. */
   readonly joins: number
   /** The sums over all batches whose results were acknowledged. */
@@ -31,6 +41,8 @@ export interface OpenBatch {
   readonly job: Job
   readonly at: ReportedPartition
   readonly sentAt: number
+  /** How often the classifier had been started again by then. */
+  readonly restarts: number
 }
 
 /** Counts what one worker does, for those who watch it. */
@@ -42,6 +54,9 @@ export class Activity {
   #answeredAt = Number.NEGATIVE_INFINITY
   #rows = 0
   #rejected: Record<string, number> = {}
+  #classifierRestarts: Record<string, number> = {}
+  #restarts = 0
+  #usual = { rows: 0, ms: 0 }
   #joins = 0
   #stages: [number, number, number] = [0, 0, 0]
   #timings: StageTimes[] = []
@@ -55,7 +70,7 @@ export class Activity {
 
   /** The classifier gets a batch, of this partition. */
   began(batch: Batch, job: Job, { topic, partition }: ReportedPartition): OpenBatch {
-    const open = { batch, job, at: { topic, partition }, sentAt: this.#time.now() }
+    const open = { batch, job, at: { topic, partition }, sentAt: this.#time.now(), restarts: this.#restarts }
     this.#open.add(open)
     this.#isNews = true
     return open
@@ -63,6 +78,8 @@ export class Activity {
 
   /** The classifier has answered, so many rows, or failed: 0. */
   ended(open: OpenBatch, rows: number): void {
+    if (rows > 0 && open.restarts === this.#restarts)
+      this.#usual = { rows: this.#usual.rows + rows, ms: this.#usual.ms + this.#msOf(open) }
     this.#open.delete(open)
     this.#answeredAt = this.#time.now()
     this.#rows += rows
@@ -83,6 +100,13 @@ export class Activity {
     this.#isNews = true
   }
 
+  /** The classifier had hung or died, and is started again. */
+  restarted(code: string): void {
+    this.#restarts++
+    this.#classifierRestarts[code] = (this.#classifierRestarts[code] ?? 0) + 1
+    this.#isNews = true
+  }
+
   joined(): void {
     this.#joins++
     this.#isNews = true
@@ -95,12 +119,15 @@ export class Activity {
     if (!this.#isNews && !moved) return null
     const news = {
       ...{ rows: this.#rows, rejected: this.#rejected, joins: this.#joins },
+      ...{ classifierRestarts: this.#classifierRestarts, usual: this.#usual },
       ...{ stages: this.#stages, timings: this.#timings, batch: this.#inHand() },
       ...(moved ? { partitions } : {}),
     }
     this.#toldPartitions = text
     this.#rows = 0
     this.#rejected = {}
+    this.#classifierRestarts = {}
+    this.#usual = { rows: 0, ms: 0 }
     this.#joins = 0
     this.#stages = [0, 0, 0]
     this.#timings = []
@@ -111,9 +138,13 @@ export class Activity {
   #inHand(): BatchInHand | null {
     const [oldest] = this.#open
     if (!oldest) return null
-    const { batch, job, at, sentAt } = oldest
+    const { batch, job, at } = oldest
     const row = job.sequenced ? seqOf({ partition: at.partition, position: batch.first }, job) : null
-    const seconds = (this.#time.now() - Math.max(sentAt, this.#answeredAt)) / 1000
-    return { ...at, job: batch.job, row, rows: batch.count, seconds }
+    return { ...at, job: batch.job, row, rows: batch.count, seconds: this.#msOf(oldest) / 1000 }
+  }
+
+  /** How long the classifier has had the oldest batch: it answers them in order. */
+  #msOf({ sentAt }: OpenBatch): number {
+    return this.#time.now() - Math.max(sentAt, this.#answeredAt)
   }
 }

@@ -80,6 +80,7 @@ export class HostedWorker {
       by: name,
       mostBytes: () => this.#mostBytes,
       say: this.#say,
+      onRestart: code => this.#activity.restarted(code),
       endsIfRefusedTogether: true,
     })
     this.#classifier.start().then(() => tell({ type: 'ready', ...this.#classifier.runtime }), this.#ended.reject)

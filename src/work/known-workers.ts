@@ -24,6 +24,8 @@ interface KnownWorker {
   rejected: number
   joins: number
   restarts: number
+  readonly classifierRestarts: Record<string, number>
+  readonly usual: { rows: number; ms: number }
   readonly stages: [number, number, number]
 }
 
@@ -39,7 +41,15 @@ export class KnownWorkers {
   /** A worker begins, or begins again in another process. */
   started(name: string, home: Heard): void {
     const known = this.#workers.get(name)
-    const before = known ?? { rows: 0, rejected: 0, joins: 0, restarts: -1, stages: [0, 0, 0] }
+    const before = known ?? {
+      rows: 0,
+      rejected: 0,
+      joins: 0,
+      restarts: -1,
+      classifierRestarts: {},
+      usual: { rows: 0, ms: 0 },
+      stages: [0, 0, 0],
+    }
     const begins = { home, isReady: false, partitions: [], batch: null, toldAt: this.#now() }
     this.#workers.set(name, { ...before, ...begins, restarts: before.restarts + 1 } as KnownWorker)
   }
@@ -50,12 +60,17 @@ export class KnownWorkers {
     if (worker) worker.isReady = true
   }
 
-  told(name: string, { rows, rejected, joins, stages, batch, partitions }: WorkerActivity): void {
+  told(name: string, news: WorkerActivity): void {
+    const { rows, rejected, joins, classifierRestarts, usual, stages, batch, partitions } = news
     const worker = this.#workers.get(name)
     if (!worker) return
     worker.rows += rows
     worker.rejected += Object.values(rejected).reduce((sum, count) => sum + count, 0)
     worker.joins += joins
+    for (const [code, count] of Object.entries(classifierRestarts))
+      worker.classifierRestarts[code] = (worker.classifierRestarts[code] ?? 0) + count
+    worker.usual.rows += usual.rows
+    worker.usual.ms += usual.ms
     stages.forEach((ms, stage) => {
       worker.stages[stage]! += ms
     })
@@ -74,7 +89,8 @@ export class KnownWorkers {
   }
 
   #reportOf(name: string, worker: KnownWorker): WorkerReport {
-    const { home, isReady, partitions, batch, toldAt, rows, rejected, restarts, stages } = worker
+    const { home, isReady, partitions, batch, toldAt, rows, rejected, restarts, classifierRestarts, usual, stages } =
+      worker
     const now = this.#now()
     const sinceMs = now - toldAt > SAME_BATCH_MS ? now - toldAt : 0
     const [queue, classify, send] = stages.map(inSeconds)
@@ -88,6 +104,8 @@ export class KnownWorkers {
       rows,
       rejected,
       restarts,
+      classifierRestarts,
+      secondsPerRow: usual.rows === 0 ? null : Number((usual.ms / usual.rows / 1000).toPrecision(3)),
       seconds: { queue: queue!, classify: classify!, send: send! },
     }
   }

@@ -122,7 +122,7 @@ export class Supervisor {
 
   /** What its workers did since it began, and what they do now. It knows that only if `reports` was asked for. */
   get working(): WorkingReport {
-    return this.#known.report
+    return { ...this.#known.report, batchTimeout: this.#options.batchTimeout }
   }
 
   /** Tells every worker where to work, including those that are restarted later. */

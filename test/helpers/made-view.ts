@@ -62,6 +62,8 @@ export function aWorker(parts: Partial<WorkerView> = {}): WorkerView {
     rowsPerSecond: 10,
     rejected: 0,
     restarts: 0,
+    classifierRestarts: {},
+    secondsPerRow: 0.09,
     seconds: { queue: 1, classify: 45, send: 2 },
     ...parts,
   }

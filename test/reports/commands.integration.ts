@@ -15,10 +15,21 @@ import { until } from '../helpers/until.ts'
 /** A classifier that needs 0.2 s for a batch, and rejects no row. */
 const SLOW = 'import time\ndef mark(df):\n    time.sleep(0.2)\n    df["DONE"] = "yes"\n    return df\n'
 
-async function place(t: TestContext, rows: number) {
+/** A classifier that hangs at the first sight of row 25, and otherwise needs 0.01 s for a batch. */
+const HANGS_ONCE = `import os, time
+def mark(df):
+    time.sleep(0.01)
+    if 25 in list(df.index) and not os.path.exists("hung"):
+        open("hung", "w").close()
+        time.sleep(3600)
+    df["DONE"] = "yes"
+    return df
+`
+
+async function place(t: TestContext, rows: number, classifier = SLOW) {
   const { pipeline, admin } = await testPipeline(t)
   const folder = testFolder(t)
-  writeFileSync(join(folder, 'c.py'), SLOW)
+  writeFileSync(join(folder, 'c.py'), classifier)
   writeFileSync(join(folder, 'in.csv'), `ID,A\n${Array.from({ length: rows }, (_, row) => `${row},a\n`).join('')}`)
   const kafka = await testKafka()
   const env = { ROWMILL_BROKERS: await brokerAddress(), ROWMILL_PIPELINE: pipeline, ROWMILL_BATCH_ROWS: '10' }
@@ -125,6 +136,17 @@ test('a worker that is killed shows as started again, and one that stands still 
   assert.equal(workersOf(frozen).filter(isSilent).length, 1)
   process.kill(other!.pid, 'SIGCONT')
   await untilReported(working, 'all are heard', report => !workersOf(report).some(isSilent))
+})
+
+test('a classifier that hangs shows as started again, in its own count, and the rows that it hung with say nothing about the others', async t => {
+  const { cli, work, untilReported } = await place(t, 60, HANGS_ONCE)
+  assert.equal((await cli('publish', 'in.csv', '--job', 'j', '--partitions', '1')).code, 0)
+  const working = work('--workers', '1', '--batch-timeout', '4')
+  const done = await untilReported(working, 'all rows are classified', report => workersOf(report)[0]?.rows === 60)
+  const [{ classifierRestarts, restarts, secondsPerRow }] = workersOf(done) as [WorkerReport]
+  assert.deepEqual([classifierRestarts, restarts, done.working!.restarts], [{ CLASSIFIER_TIMEOUT: 1 }, 0, 0])
+  assert.equal(done.working!.batchTimeout, 4)
+  assert.ok(secondsPerRow! > 0 && secondsPerRow! < 4 / 60, `${secondsPerRow} s a row`)
 })
 
 test('a worker with nothing to do is heard all the time', async t => {

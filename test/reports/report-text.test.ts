@@ -14,6 +14,8 @@ const worker: WorkerReport = {
   rows: 1200,
   rejected: 3,
   restarts: 0,
+  classifierRestarts: { CLASSIFIER_TIMEOUT: 1 },
+  secondsPerRow: 0.0079,
   seconds: { queue: 0.1, classify: 9.5, send: 0.2 },
 }
 
@@ -30,7 +32,12 @@ const report: Report = {
   uses: { classifier: 'black_box.py', output: '/srv/out.csv' },
   failure: { code: 'OUTPUT_FAILED', message: 'no space left' },
   publishing: { job: 'j', published: 5000, total: null },
-  working: { restarts: 1, rebalances: 2, workers: [worker, { ...worker, state: 'starting', batch: null }] },
+  working: {
+    restarts: 1,
+    batchTimeout: 300,
+    rebalances: 2,
+    workers: [worker, { ...worker, state: 'starting', batch: null }],
+  },
   collecting: {
     job: 'j',
     written: 1100,
@@ -56,9 +63,10 @@ test('fields that this version does not know do no harm', () => {
   assert.equal(decoded(later)?.working?.workers[0]?.name, 'host-7-0')
 })
 
-test('an older report does not tell the process of a worker', () => {
-  const { pid: _, ...older } = worker
-  const [read] = decoded({ ...report, working: { ...report.working, workers: [older] } })!.working!.workers
+test('an older report does not tell the process of a worker, and nothing of restarts of its classifier', () => {
+  const { pid: _, classifierRestarts: __, secondsPerRow: ___, ...older } = worker
+  const { batchTimeout: ____, ...working } = report.working!
+  const [read] = decoded({ ...report, working: { ...working, workers: [older] } })!.working!.workers
   assert.deepEqual(read, older)
 })
 
@@ -77,6 +85,11 @@ test('what is no report of this version is none', () => {
     { working: { ...report.working, workers: [null] } },
     { working: { ...report.working, workers: [{ ...worker, state: 'mad' }] } },
     ...[0, -1, 1, 7.5, '8', null].map(pid => ({ working: { ...report.working, workers: [{ ...worker, pid }] } })),
+    { working: { ...report.working, batchTimeout: '300' } },
+    ...[7, null, [1], { CLASSIFIER_DIED: 'x' }].map(classifierRestarts => {
+      return { working: { ...report.working, workers: [{ ...worker, classifierRestarts }] } }
+    }),
+    { working: { ...report.working, workers: [{ ...worker, secondsPerRow: 'x' }] } },
     { working: { ...report.working, workers: [{ ...worker, partitions: [3] }] } },
     { working: { ...report.working, workers: [{ ...worker, batch: { ...worker.batch, rows: null } }] } },
     { working: { ...report.working, workers: [{ ...worker, seconds: { queue: 1, classify: 2 } }] } },

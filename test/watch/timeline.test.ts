@@ -35,6 +35,20 @@ test('a worker that starts, is started again, falls silent or goes is an event, 
   assert.deepEqual(changes({}, { workers: [aWorker({ restarts: 1 })] }), [
     'worker-restarted: worker mill-4711-1 was started again',
   ])
+  assert.deepEqual(changes({}, { workers: [aWorker({ classifierRestarts: { CLASSIFIER_TIMEOUT: 1 } })] }), [
+    'classifier-restarted: the classifier of worker mill-4711-1 took longer than --batch-timeout for a batch, and was started again',
+  ])
+  const [before, after] = [
+    { CLASSIFIER_TIMEOUT: 2, CLASSIFIER_DIED: 1 },
+    { CLASSIFIER_TIMEOUT: 2, CLASSIFIER_DIED: 2 },
+  ]
+  assert.deepEqual(
+    changes(
+      { workers: [aWorker({ classifierRestarts: before })] },
+      { workers: [aWorker({ classifierRestarts: after })] },
+    ),
+    ['classifier-restarted: the classifier of worker mill-4711-1 died, and was started again'],
+  )
   assert.deepEqual(changes({}, { workers: [aWorker({ state: 'silent' })] }), [
     'worker-silent: worker mill-4711-1 on mill is not heard of any more',
   ])

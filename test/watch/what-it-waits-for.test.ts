@@ -166,6 +166,29 @@ test('the command for a frozen worker ends only its own process, on its machine,
   assert.equal(frozen({}, { host: '-oProxyCommand=x' })?.command, null)
 })
 
+test('a first batch is slow after 30 s: there is no average yet', () => {
+  const after = (seconds: number) => {
+    const worker = madeWorker({ rows: 0, secondsPerRow: null, batch: { ...batch, seconds } })
+    return waitOf(madeFacts({ reports: [[workersReport([worker]), 0]] })).reason
+  }
+  assert.deepEqual([after(29), after(31)], ['classifying', 'slow-batch'])
+})
+
+test('the help for a slow batch says what happens by itself, and after how many seconds', () => {
+  const worker = madeWorker({ batch: { ...batch, seconds: 60 } })
+  const working = { restarts: 0, rebalances: 0, batchTimeout: 90, workers: [worker] }
+  const why = (more: Partial<typeof working>) =>
+    viewOf(madeFacts({ reports: [[madeReport({ working: { ...working, ...more } }), 0]] })).help!.why
+  assert.equal(
+    why({}),
+    'a call that takes longer than --batch-timeout 90 s ends by itself. The classifier is then started again, and classifies ' +
+      'the batch again, up to twice. If that does not help, it gets smaller and smaller parts of the batch, and only the rows that ' +
+      'hang are rejected. Meanwhile another worker classifies the other rows',
+  )
+  const older = workersReport([worker])
+  assert.match(viewOf(madeFacts({ reports: [[older, 0]] })).help!.why, /--batch-timeout \(default: 300 s\) ends/)
+})
+
 test('a worker of a run that is silent as a whole is helped by the same run', () => {
   const silent = madeFacts({ reports: [[workersReport([madeWorker()], { command: 'run' }), 50]] })
   assert.equal(viewOf(silent).help?.command, 'rowmill run --resume OUT')

@@ -48,6 +48,7 @@ test('a worker tells only what is new since it last told', () => {
   activity.settled([10, 20, 30])
   assert.deepEqual(activity.take([AT]), {
     ...{ rows: 0, rejected: { CLASSIFIER_CONTRACT: 2, MALFORMED: 1 }, joins: 1, stages: [11, 22, 33], batch: null },
+    ...{ classifierRestarts: {}, usual: { rows: 0, ms: 0 } },
     timings: [
       [1, 2, 3],
       [10, 20, 30],
@@ -56,6 +57,25 @@ test('a worker tells only what is new since it last told', () => {
   })
   assert.equal(activity.take([AT]), null)
   assert.deepEqual(activity.take([])!.partitions, [])
+})
+
+test('a batch for which the classifier was started again says nothing about what a batch usually takes', async () => {
+  const time = new ManualTime()
+  const activity = new Activity({ time })
+  const answered = async (ms: number, during?: () => void) => {
+    const open = activity.began(batch(0), JOB, AT)
+    await time.pass(ms)
+    during?.()
+    activity.ended(open, 10)
+  }
+  await answered(200)
+  await answered(36_000, () => activity.restarted('CLASSIFIER_TIMEOUT'))
+  await answered(400)
+  const { rows, usual, classifierRestarts } = activity.take([])!
+  assert.deepEqual([rows, usual, classifierRestarts], [30, { rows: 20, ms: 600 }, { CLASSIFIER_TIMEOUT: 1 }])
+  activity.restarted('CLASSIFIER_DIED')
+  const later = activity.take([])!
+  assert.deepEqual([later.usual, later.classifierRestarts], [{ rows: 0, ms: 0 }, { CLASSIFIER_DIED: 1 }])
 })
 
 test('nobody gets the times of single batches without asking', () => {
@@ -86,7 +106,10 @@ test('a supervisor adds up what a worker did, also before it was started again',
   const known = new KnownWorkers(() => now)
   const home = { heardAt: 1000, pid: 8 }
   known.started('w', home)
-  const none = { rows: 0, rejected: {}, joins: 0, stages: [0, 0, 0] as const, timings: [], batch: null }
+  const none = {
+    ...{ rows: 0, rejected: {}, joins: 0, stages: [0, 0, 0] as const, timings: [], batch: null },
+    ...{ classifierRestarts: {}, usual: { rows: 0, ms: 0 } },
+  }
   const [worker] = known.report.workers
   assert.deepEqual([worker!.state, worker!.restarts, worker!.heardSeconds], ['starting', 0, 0])
   known.ready('w')
@@ -96,6 +119,8 @@ test('a supervisor adds up what a worker did, also before it was started again',
     rows: 7,
     rejected: { A: 1, B: 2 },
     joins: 1,
+    classifierRestarts: { CLASSIFIER_TIMEOUT: 1 },
+    usual: { rows: 6, ms: 1500 },
     stages: [1000, 2000, 100],
     batch: inHand,
     partitions: [AT],
@@ -114,6 +139,8 @@ test('a supervisor adds up what a worker did, also before it was started again',
       partitions: [AT],
       batch: { ...inHand, seconds: 6.5 },
       restarts: 0,
+      classifierRestarts: { CLASSIFIER_TIMEOUT: 1 },
+      secondsPerRow: 0.25,
     },
     ...{ rows: 7, rejected: 3, seconds: { queue: 1, classify: 2, send: 0.1 } },
   })
@@ -123,6 +150,12 @@ test('a supervisor adds up what a worker did, also before it was started again',
   const { pid, state, partitions, batch, rows, restarts } = again.workers[0]!
   assert.deepEqual([pid, state, partitions, batch, rows, restarts], [9, 'starting', [], null, 7, 1])
   known.ready('w')
-  known.told('w', { ...none, rows: 3, joins: 1 })
+  known.told('w', { ...none, rows: 3, joins: 1, classifierRestarts: { CLASSIFIER_TIMEOUT: 2, CLASSIFIER_DIED: 1 } })
+  const { classifierRestarts } = known.report.workers[0]!
+  assert.deepEqual(
+    classifierRestarts,
+    { CLASSIFIER_TIMEOUT: 3, CLASSIFIER_DIED: 1 },
+    'also those of the process before',
+  )
   assert.deepEqual([known.report.workers[0]!.rows, known.report.rebalances], [10, 2])
 })

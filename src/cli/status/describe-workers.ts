@@ -35,7 +35,7 @@ export function describeWorkers(
 }
 
 function describeWorker(worker: WorkerView, job: JobView): string {
-  const { name, host, pid, rows, rowsPerSecond, rejected, restarts, process } = worker
+  const { name, host, pid, rows, rowsPerSecond, rejected, restarts, classifierRestarts, process } = worker
   const partitions = worker.partitions.filter(({ topic }) => topic === job.topic).map(({ partition }) => partition)
   const places = [name.startsWith(`${host}-`) ? '' : host, pid === null ? '' : `pid ${pid}`].filter(part => part !== '')
   const place = places.length === 0 ? '' : ` (${places.join(', ')})`
@@ -43,9 +43,14 @@ function describeWorker(worker: WorkerView, job: JobView): string {
     process === null ? '' : `${rowCount(rows)} at ${speed(rowsPerSecond)}`,
     rejected === 0 ? '' : `${grouped(rejected)} rejected`,
     partitions.length === 0 ? '' : `partition${partitions.length === 1 ? '' : 's'} ${ranges(partitions)}`,
-    restarts === 0 ? '' : restarts === 1 ? 'restarted once' : `restarted ${restarts} times`,
+    restarts === 0 ? '' : `restarted ${times(restarts)}`,
+    ...Object.entries(classifierRestarts).map(([code, count]) => `classifier started again ${times(count)} (${code})`),
   ].filter(part => part !== '')
   return `${name}${place}: ${[activity(worker, job), ...told].join('; ')}`
+}
+
+function times(count: number): string {
+  return count === 1 ? 'once' : `${count} times`
 }
 
 function activity({ state, process, batch, silentSeconds }: WorkerView, job: JobView): string {

@@ -11,7 +11,7 @@ export const STATUS = {
     unreachableSince: 'since when no broker answers, in milliseconds since 1970; null: they answer',
     exit: 'the exit code of a command that ends now: 0, 4, 7, 8 or 9',
     jobs: 'the job, or without JOB all jobs in the order in which they were opened: phase, rows, rates, what each waits for, failure and help',
-    workers: 'the workers: state, partitions, batch in hand, rows and restarts',
+    workers: 'the workers: state, partitions, batch in hand, rows, restarts and restarts of their classifiers',
     processes: 'the commands that report',
     events: 'what happened since the command began, at most the last 200',
     note: 'a sentence about the run that the pipeline belongs to, or null',

@@ -1,4 +1,5 @@
 import { dirname, resolve } from 'node:path'
+import type { ErrorCode } from '../../errors.ts'
 import type { ObservedWork } from '../../reports/observer.ts'
 import type { ReportedParts } from '../../reports/report.ts'
 import { BATCH_STAGES, type WorkerReport } from '../../reports/report.ts'
@@ -13,6 +14,7 @@ const BATCH_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 
 const WAIT_SECONDS = [0.001, 0.01, 0.1, 0.5, 1, 5, 10, 30, 60, 300]
 /** At most so many reasons of rejects have a series of their own. The others share `other`. */
 const MOST_REASONS = 20
+const RESTART_REASONS: readonly ErrorCode[] = ['CLASSIFIER_TIMEOUT', 'CLASSIFIER_DIED']
 const STATES: readonly WorkerReport['state'][] = ['starting', 'idle', 'busy']
 
 export interface CommandMetricsOptions {
@@ -109,7 +111,11 @@ function addRowCounters(registry: Registry, look: () => ReportedParts): void {
     'Second copies of rows that the collector dropped.',
     ({ collecting }) => collecting?.duplicates,
   )
-  add('rowmill_worker_restarts_total', 'Workers that were started again.', ({ working }) => working?.restarts)
+  add(
+    'rowmill_worker_restarts_total',
+    'Worker processes that were started again, by worker.',
+    ({ working }) => working?.restarts,
+  )
   add(
     'rowmill_rebalances_total',
     'How often a worker joined a group, or got other partitions.',
@@ -118,6 +124,19 @@ function addRowCounters(registry: Registry, look: () => ReportedParts): void {
 }
 
 function addWorkerMetrics(registry: Registry, look: () => ReportedParts): void {
+  addCounter(registry, {
+    name: 'rowmill_classifier_restarts_total',
+    help: 'How often a worker started its classifier again, by the code of the reason.',
+    labels: ['reason'],
+    fill: set => {
+      const { working } = look()
+      for (const reason of working ? RESTART_REASONS : []) // also 0: an increase from nothing does not count
+        set(
+          { reason },
+          working!.workers.reduce((sum, { classifierRestarts }) => sum + (classifierRestarts?.[reason] ?? 0), 0),
+        )
+    },
+  })
   addGauge(registry, {
     name: 'rowmill_workers',
     help: 'Workers of this command.',

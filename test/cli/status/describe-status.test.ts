@@ -209,6 +209,7 @@ test('a worker that does not report, a restarted one and one that is not named a
   const workers = [
     aWorker({ name: 'x', process: null, pid: null, batch: null, state: 'idle' }),
     aWorker({ name: 'mill-1-1', pid: 1, restarts: 2, rejected: 3, state: 'idle', batch: null }),
+    aWorker({ name: 'hung', classifierRestarts: { CLASSIFIER_TIMEOUT: 3, CLASSIFIER_DIED: 1 } }),
     aWorker({ name: 'odd', batch: { ...aWorker().batch!, job: 'other', row: null } }),
   ]
   const text = textOf(aView({ workers }), { width: 200 })
@@ -216,6 +217,10 @@ test('a worker that does not report, a restarted one and one that is not named a
   assert.match(
     text,
     /\n {2}mill-1-1 \(pid 1\): idle: it has no rows; 500 rows at 10 rows\/s; 3 rejected; partitions 0, 1; restarted 2 times/,
+  )
+  assert.match(
+    text,
+    /partitions 0, 1; classifier started again 3 times \(CLASSIFIER_TIMEOUT\); classifier started again once\s+\(CLASSIFIER_DIED\)/,
   )
   assert.match(text, /\n {2}odd \(mill, pid 4711\): classifies 100 rows of job other for 3 s/)
 })

@@ -32,7 +32,8 @@ test('a command says nothing of a part that it does not have, and every series h
 })
 
 test('counts are those of the parts at the moment of the scrape', async () => {
-  const workers = [worker('busy', 30), worker('idle', 12), worker('starting', 0)]
+  const hung = { ...worker('busy', 30), classifierRestarts: { CLASSIFIER_TIMEOUT: 3 } }
+  const workers = [hung, worker('idle', 12), worker('starting', 0)]
   const { of } = metered({
     publishing: { job: 'a', published: 50, total: 90 },
     working: { restarts: 2, rebalances: 5, workers },
@@ -46,6 +47,10 @@ test('counts are those of the parts at the moment of the scrape', async () => {
     ['worker_restarts_total', 2],
     ['rebalances_total', 5],
   ]
+  assert.deepEqual(await of('rowmill_classifier_restarts_total'), {
+    'reason="CLASSIFIER_TIMEOUT",pipeline="mill"': 3,
+    'reason="CLASSIFIER_DIED",pipeline="mill"': 0,
+  })
   for (const again of [1, 2])
     for (const [name, count] of counts)
       assert.deepEqual(await of(`rowmill_${name}`), { 'pipeline="mill"': count }, `${name}, scrape ${again}`)

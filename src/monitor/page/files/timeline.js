@@ -12,6 +12,7 @@ const TONES = {
   'job-stalled': 'bad',
   'worker-started': 'plain',
   'worker-restarted': 'bad',
+  'classifier-restarted': 'bad',
   'worker-silent': 'bad',
   'worker-gone': 'plain',
   rebalance: 'plain',

@@ -23,6 +23,7 @@ class WorkerRow {
   /** @param {WorkerView} worker */
   update(worker) {
     const { name, host, pid, state, rows, rowsPerSecond, restarts, rejected, process } = worker
+    const ofClassifier = Object.values(worker.classifierRestarts).reduce((sum, count) => sum + count, 0)
     setAttribute(this.root, 'data-state', state)
     setText(this.#name, name)
     setText(this.#place, pid === null ? host : `${host}, pid ${pid}`)
@@ -31,7 +32,11 @@ class WorkerRow {
     const isKnown = process !== null || rows > 0
     setText(this.#rate, isKnown && state !== 'gone' ? rate(rowsPerSecond) : '\u2013')
     setText(this.#rows, isKnown ? number(rows) : '\u2013')
-    const notes = [restarts ? counted(restarts, 'restart') : null, rejected ? `${number(rejected)} rejected` : null]
+    const notes = [
+      restarts ? counted(restarts, 'restart') : null,
+      ofClassifier ? `${counted(ofClassifier, 'restart')} of its classifier` : null,
+      rejected ? `${number(rejected)} rejected` : null,
+    ]
     showText(this.#restarts, notes.filter(Boolean).join(', '))
   }
 }
