@@ -3,6 +3,7 @@ import { isRemoved } from '../core/removed-job.ts'
 import type { Job } from '../model.ts'
 import type { OpenedJob } from '../pipeline/job-log.ts'
 import type { JobFacts } from './facts.ts'
+import type { CommittedPartition } from './partition-book.ts'
 import type { HeardProcess } from './report-board.ts'
 
 /** The most jobs that a view has: the open ones first, then the latest. */
@@ -55,6 +56,23 @@ export function isCommitted(
   })
 }
 
+/**
+ * Where the rows begin that somebody waits for, as if all before were committed: rows of jobs that were cancelled, or that failed,
+ * wait for nobody. `committed`: the ids of the jobs whose rows are. A later attempt has a group of its own.
+ */
+export function awaitedRows(
+  rows: readonly CommittedPartition[],
+  shown: readonly OpenedJob[],
+  committed: ReadonlySet<string>,
+): CommittedPartition[] {
+  const waiting = jobsOf(shown).filter(job => job.attempt === 0 && !hasFailed(job) && !committed.has(job.id))
+  return rows.map(at => {
+    const here = waiting.filter(({ topic }) => topic === at.topic)
+    const begin = Math.min(at.offset, ...here.map(job => rowsFromOf(job, at.partition)))
+    return { ...at, committed: Math.max(at.committed, begin) }
+  })
+}
+
 /** The later attempts whose groups are asked: the last ones that are not over, because each needs a connection. */
 export function askedAttempts(jobs: readonly JobFacts[]): Job[] {
   const open = jobs.filter(({ job, tally, attempts }) => {
@@ -97,4 +115,13 @@ export function isCovered(job: Job, from: readonly number[]): boolean {
 /** Null: the job has no results there. A job without sequence also uses partitions that were added later. */
 function resultsFromOf({ resultsFrom, sequenced }: Job, partition: number): number | null {
   return resultsFrom[partition] ?? (sequenced ? null : 0)
+}
+
+/** A job without sequence also uses partitions that were added later. */
+function rowsFromOf({ rowsFrom, sequenced }: Job, partition: number): number {
+  return rowsFrom[partition] ?? (sequenced ? Number.POSITIVE_INFINITY : 0)
+}
+
+export function jobsOf(opened: readonly OpenedJob[]): Job[] {
+  return opened.map(({ job }) => job)
 }

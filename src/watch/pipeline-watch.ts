@@ -12,7 +12,16 @@ import { BrokerClock } from './broker-clock.ts'
 import { BrokerSilence, LATE_MS, type LookEnd } from './broker-silence.ts'
 import { CommittedJobs } from './committed-jobs.ts'
 import type { JobFacts, PipelineFacts } from './facts.ts'
-import { askedAttempts, beginnings, isCovered, needsResults, shownJobs, unreported } from './interest.ts'
+import {
+  askedAttempts,
+  awaitedRows,
+  beginnings,
+  isCovered,
+  jobsOf,
+  needsResults,
+  shownJobs,
+  unreported,
+} from './interest.ts'
 import { LogEnds } from './log-ends.ts'
 import { Pace } from './pace.ts'
 import { PartitionBook } from './partition-book.ts'
@@ -196,11 +205,12 @@ export class PipelineWatch implements ViewSource {
     this.#silence.answers()
     this.#ends.note(offsets.ends)
     this.#group = offsets.group
-    await this.#partitions.note(offsets.rows, this.#clock.now, at => session.timestamps(at))
-    await this.#noteTransactions(session, offsets.rows)
     const all = session.jobs.all
     const shown = shownJobs(all, this.#job)
-    const committed = this.#committed.among(shown, all, (topic, partition) => this.#partitions.at(topic, partition))
+    const committed = this.#committed.among(shown, all, offsets.rows)
+    const rows = awaitedRows(offsets.rows, shown, committed)
+    await this.#partitions.note(rows, this.#clock.now, at => session.timestamps(at))
+    await this.#noteTransactions(session, rows)
     const needed = shown.filter(each =>
       needsResults(each, { committed: committed.has(each.job.id) && !this.#isTallied(each.job), only: this.#job }),
     )
@@ -287,8 +297,4 @@ export class PipelineWatch implements ViewSource {
     for (const listener of this.#listeners) listener(view)
     return view
   }
-}
-
-function jobsOf(opened: readonly OpenedJob[]): Job[] {
-  return opened.map(({ job }) => job)
 }

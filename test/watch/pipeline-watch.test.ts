@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { RowmillError } from '../../src/errors.ts'
+import { cancelJob } from '../../src/jobs/cancel-job.ts'
 import { reopen } from '../../src/jobs/reopen.ts'
 import { encodeReport } from '../../src/reports/report-text.ts'
 import { realTime, type Time } from '../../src/support/clock.ts'
@@ -145,6 +146,24 @@ test('an open transaction of another producer is what a job waits for, until it 
   assert.ok(partitions[0]!.blocks)
   log('rows', 0).finish(foreign, 'aborted')
   await until('the job is complete', async () => only(await watching.look()).phase === 'complete')
+})
+
+test('rows of a job that was cancelled are no age of the next one', async t => {
+  const { running, watch, log } = await watched(t)
+  const partitions = [0, 1, 2]
+  for (const partition of partitions) log('rows', partition).clock = () => Date.now() - 3_600_000
+  await running.publish('old', [numbered(31)])
+  const watching = watch()
+  const ages = async (id: string) =>
+    (await watching.look()).jobs.find(job => job.id === id)!.partitions.map(({ lagSeconds }) => lagSeconds)
+  for (const age of await ages('old')) assert.ok(age! >= 3600, `${age}`)
+  await cancelJob(running.context, 'old', { by: 'test', who: 'a test' })
+  await watching.look()
+  for (const partition of partitions) log('rows', partition).clock = Date.now
+  await running.publish('next', [numbered(31)])
+  for (const age of await ages('next')) assert.ok(age !== null && age < 3000, `${age}`)
+  const { waitsFor } = (await watch().look()).jobs.at(-1)!
+  assert.ok(waitsFor!.since! > Date.now() - 3_000_000)
 })
 
 test('reports of the commands of a pipeline say who publishes, and what the workers do', async t => {
