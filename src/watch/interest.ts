@@ -91,9 +91,30 @@ export function unreported(jobs: readonly Job[], heard: readonly HeardProcess[])
   return jobs.filter(job => job.sequenced && job.state !== 'ended' && !reported.includes(job.id))
 }
 
-/** Whether the results of a job must be read to say how far it is. */
-export function needsResults({ job }: OpenedJob, { committed, only }: { committed: boolean; only: string | null }) {
-  return job.id === only || !(committed || hasFailed(job))
+export interface Interest {
+  /** The id of the one job that is asked for. Null: all are. */
+  readonly only: string | null
+  /** Whether to tell how many rows of the latest job were rejected. */
+  readonly countsLatest: boolean
+}
+
+/**
+ * The jobs whose results must be read to say how far they are. `isCounted`: whether all rows of a job are known to have a result.
+ */
+export function neededJobs(
+  shown: readonly OpenedJob[],
+  isCounted: (job: Job) => boolean,
+  { only, countsLatest }: Interest,
+): OpenedJob[] {
+  const latest = countsLatest ? shown.at(-1) : null
+  return shown.filter(each => {
+    if (each.job.id === only) return true
+    return !hasFailed(each.job) && (each === latest || !isCounted(each.job))
+  })
+}
+
+export function jobsOf(opened: readonly OpenedJob[]): Job[] {
+  return opened.map(({ job }) => job)
 }
 
 /**
@@ -120,8 +141,4 @@ function resultsFromOf({ resultsFrom, sequenced }: Job, partition: number): numb
 /** A job without sequence also uses partitions that were added later. */
 function rowsFromOf({ rowsFrom, sequenced }: Job, partition: number): number {
   return rowsFrom[partition] ?? (sequenced ? Number.POSITIVE_INFINITY : 0)
-}
-
-export function jobsOf(opened: readonly OpenedJob[]): Job[] {
-  return opened.map(({ job }) => job)
 }

@@ -43,12 +43,13 @@ export function rowsOf(
   const published = publisher?.report.publishing ?? null
   const collected = collector?.report.collecting ?? null
   const total = job.total ?? published?.total ?? inLog?.total ?? null
-  const classified = counts?.classified ?? (isCommitted ? total : null)
+  // Retention may have deleted results of a job that is over.
+  const classified = (isCommitted ? total : null) ?? counts?.classified ?? null
   const partitions = Array.from({ length: partitionsOf(facts, job, counts) }, (_, partition) => {
     const counted = counts?.partitions[partition]
     const here = counts === null ? null : (counted?.classified ?? 0)
     const totalHere = job.sequenced && total !== null ? rowsInPartition(partition, total, job) : null
-    return { total: totalHere, classified: here ?? (isCommitted ? totalHere : null), again: counted?.again ?? 0 }
+    return { total: totalHere, classified: (isCommitted ? totalHere : null) ?? here, again: counted?.again ?? 0 }
   })
   const known = job.state === 'ended' ? total : inLog === null ? (published?.published ?? null) : null
   const publishedIn = inLog?.rows ?? publishedByPartition(facts, job, { known, counts, partitions })

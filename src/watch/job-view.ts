@@ -85,7 +85,7 @@ function partitionsOf(partitions: PipelineFacts['partitions'], { topic }: Job): 
 /** Whether all rows are published, and each has a result. */
 function hasEveryResult({ job, isCommitted }: JobFacts, { total }: RowsOfJob, counts: JobCounts | null): boolean {
   if (job.state !== 'ended') return false
-  if (counts === null) return isCommitted
+  if (isCommitted || counts === null) return isCommitted
   // A later attempt classifies rejects again, which have been counted already.
   const isFirst = job.bounded && job.attempt === 0
   return counts.ends === job.partitions || (isFirst && total !== null && counts.classified >= total)

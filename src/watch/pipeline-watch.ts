@@ -16,9 +16,10 @@ import {
   askedAttempts,
   awaitedRows,
   beginnings,
+  type Interest,
   isCovered,
   jobsOf,
-  needsResults,
+  neededJobs,
   shownJobs,
   unreported,
 } from './interest.ts'
@@ -51,7 +52,7 @@ const LONGEST_DOUBT_MS = 10_000
  */
 export class PipelineWatch implements ViewSource {
   readonly #connection: PipelineConnection
-  readonly #job: string | null
+  readonly #interest: Interest
   readonly #stalledAfterMs: number
   readonly #pace: Pick<Pace, 'untilDue'>
   readonly #time: Time
@@ -81,9 +82,9 @@ export class PipelineWatch implements ViewSource {
   #latest: PipelineView | null = null
 
   constructor(connection: PipelineConnection, options: PipelineWatchOptions = {}) {
-    const { job = null, stalledAfterSeconds = 60, everyMs = 1000, time = realTime, wallClock = Date.now } = options
+    const { stalledAfterSeconds = 60, everyMs = 1000, time = realTime, wallClock = Date.now } = options
     this.#connection = connection
-    this.#job = job
+    this.#interest = { only: options.job ?? null, countsLatest: options.countsLatest ?? false }
     this.#stalledAfterMs = stalledAfterSeconds * 1000
     this.#pace = options.pace ?? new Pace({ everyMs, rests: false, time })
     this.#time = time
@@ -206,14 +207,13 @@ export class PipelineWatch implements ViewSource {
     this.#ends.note(offsets.ends)
     this.#group = offsets.group
     const all = session.jobs.all
-    const shown = shownJobs(all, this.#job)
+    const shown = shownJobs(all, this.#interest.only)
     const committed = this.#committed.among(shown, all, offsets.rows)
     const rows = awaitedRows(offsets.rows, shown, committed)
     await this.#partitions.note(rows, this.#clock.now, at => session.timestamps(at))
     await this.#noteTransactions(session, rows)
-    const needed = shown.filter(each =>
-      needsResults(each, { committed: committed.has(each.job.id) && !this.#isTallied(each.job), only: this.#job }),
-    )
+    const isCounted = (job: Job) => committed.has(job.id) && !this.#isTallied(job)
+    const needed = neededJobs(shown, isCounted, this.#interest)
     await this.#readResults(session, offsets, { all, shown, needed })
     await this.#published.look(unreported(jobsOf(shown), this.#board.heard(this.#clock.now)), {
       ...{ all: jobsOf(all), ends: offsets.rows },

@@ -131,6 +131,10 @@ test('rejects and a failed job are in the exit code and in words, with the comma
   await does('work', '--until-done', 'lenient', '--classifier', file, '--workers', '1')
   const rejected = await look('lenient')
   assert.deepEqual([rejected.code, rejected.jobs[0].rows.rejected], [4, 1])
+  const latest = await look()
+  assert.deepEqual([latest.code, latest.jobs[0].phase, latest.jobs[0].rows.rejected], [4, 'complete', 1])
+  const list = await status('--follow')
+  assert.equal(list.code, 4)
   const { stdout } = await status('lenient')
   assert.match(stdout, /^job lenient is complete, but 1 row was rejected\n/)
   assert.match(

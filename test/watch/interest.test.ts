@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Job } from '../../src/model.ts'
-import { beginnings, isCommitted, isCovered, shownJobs } from '../../src/watch/interest.ts'
+import { beginnings, type Interest, isCommitted, isCovered, neededJobs, shownJobs } from '../../src/watch/interest.ts'
 import { jobRecord } from '../helpers/pipeline.ts'
 
 const AT = 1_000_000_000
@@ -50,4 +50,19 @@ test('reading begins at the oldest job that is needed, and at the end where none
   const events = job('e', { resultsFrom: [50, 50], sequenced: false })
   assert.deepEqual(beginnings([events], [100, 100, 100]), [50, 50, 0])
   assert.deepEqual([isCovered(a, [5, 7, 9]), isCovered(a, [5, 8]), isCovered(b, [5, 2, 9])], [true, false, true])
+})
+
+test('the results of a job that is counted are read only if it is asked for, or is the latest and did not fail', () => {
+  const [a, b] = [opened(job('a')), opened(job('b'))]
+  const failed = opened(job('c', { state: 'failed' }))
+  const needed = (jobs: (typeof a)[], more: Partial<Interest>, isCounted: (job: Job) => boolean = () => true) =>
+    neededJobs(jobs, isCounted, { only: null, countsLatest: true, ...more }).map(each => each.job.id)
+  assert.deepEqual(needed([a, b], {}), ['b'])
+  assert.deepEqual(needed([a, b], { countsLatest: false }), [])
+  assert.deepEqual(
+    needed([a, b], { countsLatest: false }, ({ id }) => id === 'b'),
+    ['a'],
+  )
+  assert.deepEqual(needed([a, b, failed], {}), [])
+  assert.deepEqual(needed([failed], { only: 'c' }), ['c'])
 })

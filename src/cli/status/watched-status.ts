@@ -52,7 +52,8 @@ export class WatchedStatus {
     if ('text' in shared) return this.#tell(shared)
     const { pipeline, kafka } = shared
     const { stalledAfter: stalledAfterSeconds } = this.#options
-    const watch = new PipelineWatch({ kafka, pipeline, say: this.#say }, { job: this.#job, stalledAfterSeconds })
+    const interest = { job: this.#job, countsLatest: true, stalledAfterSeconds }
+    const watch = new PipelineWatch({ kafka, pipeline, say: this.#say }, interest)
     try {
       return await (this.#display ? this.#follow(watch, this.#display) : this.#once(watch))
     } finally {
