@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { assembleView } from '../../src/watch/assemble-view.ts'
 import { etaSeconds } from '../../src/watch/eta.ts'
 import { RateWindow } from '../../src/watch/rate-window.ts'
+import { madeFacts } from './made-facts.ts'
 
 const NOW = 1_000_000_000_000
 
@@ -37,4 +39,13 @@ test('the slowest partition decides when a job is done, and the partitions of on
   assert.equal(etaSeconds([load(100, 10), load(300, 0)]), 40)
   assert.equal(etaSeconds([load(0, 0), load(0, 3)]), 0)
   assert.equal(etaSeconds([load(1, 0)]), null)
+})
+
+test('a stalled job has no rate now, also where its last rows came less than 30 s ago', () => {
+  const rates = (stalledAfterMs: number) => {
+    const [job] = assembleView({ ...madeFacts(), stalledAfterMs }).jobs
+    return [job!.phase, job!.rate.now > 0, job!.partitions.some(({ rowsPerSecond }) => rowsPerSecond > 0)]
+  }
+  assert.deepEqual(rates(60_000), ['classifying', true, true])
+  assert.deepEqual(rates(4000), ['stalled', false, false])
 })

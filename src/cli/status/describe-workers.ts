@@ -1,5 +1,6 @@
 import { counted } from '../../support/counted.ts'
 import type { JobView, WorkerView } from '../../watch/view.ts'
+import { secondsOf } from '../../watch/what-it-waits-for.ts'
 import { duration } from '../duration.ts'
 import { type TextLine, wrapped } from './layout.ts'
 import { grouped, ranges, rowCount, speed } from './words.ts'
@@ -61,5 +62,5 @@ function activity({ state, process, batch, silentSeconds }: WorkerView, job: Job
   if (batch === null) return state === 'busy' ? 'busy' : 'idle: it has no rows'
   const from = batch.row === null ? '' : ` from row ${batch.row}`
   const other = batch.job === job.id ? '' : ` of job ${batch.job}`
-  return `classifies ${rowCount(batch.rows)}${from}${other} for ${duration(batch.seconds)}`
+  return `classifies ${rowCount(batch.rows)}${from}${other} for ${secondsOf(batch.seconds)}`
 }

@@ -41,8 +41,8 @@ What it waits for: row 500 (partition 0) is in the classifier of worker
   partition 1  250 rows  oldest 31 s  5 rows/s  mill-4711-1
 
 1 worker: 1 busy
-  mill-4711-1 (pid 4711): classifies 100 rows from row 500 for 3 s; 500 rows at
-    10 rows/s; partitions 0, 1`,
+  mill-4711-1 (pid 4711): classifies 100 rows from row 500 for 2.5 s; 500 rows
+    at 10 rows/s; partitions 0, 1`,
   )
 })
 
@@ -222,7 +222,7 @@ test('a worker that does not report, a restarted one and one that is not named a
     text,
     /partitions 0, 1; classifier started again 3 times \(CLASSIFIER_TIMEOUT\); classifier started again once\s+\(CLASSIFIER_DIED\)/,
   )
-  assert.match(text, /\n {2}odd \(mill, pid 4711\): classifies 100 rows of job other for 3 s/)
+  assert.match(text, /\n {2}odd \(mill, pid 4711\): classifies 100 rows of job other for 2\.5 s/)
 })
 
 test('rejects are counted by reason, the most frequent first, with the last of them', () => {
