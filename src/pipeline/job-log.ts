@@ -18,10 +18,12 @@ const SAID_RECORDS = 5
 /** How much of a foreign text a message shows. */
 const SHOWN_CHARS = 100
 
-/** A job, and when it was opened, in ms since 1970. */
+/** A job, and what its first record says: a later one may be of whoever cancelled it. */
 export interface OpenedJob {
   readonly job: Job
+  /** In ms since 1970. */
   readonly openedAt: number
+  readonly openedBy: string
 }
 
 /** Every job of a pipeline: reads the topic `jobs` from its beginning and follows it. */
@@ -30,7 +32,7 @@ export class JobLog {
   readonly #feed: PartitionFeed
   readonly #queue: PartitionQueue
   readonly #jobs = new Map<string, Job>()
-  readonly #openedAt = new Map<string, number>()
+  readonly #openings = new Map<string, Omit<OpenedJob, 'job'>>()
   readonly #attempts = new Map<string, Attempt[]>()
   readonly #epochs = new Map<string, JobEpochs>()
   readonly #void = new Map<string, Set<number>>()
@@ -86,7 +88,7 @@ export class JobLog {
 
   /** The jobs known so far, in the order in which they were opened. Those that were removed are among them. */
   get all(): OpenedJob[] {
-    return [...this.#jobs].map(([id, job]) => ({ job, openedAt: this.#openedAt.get(id)! }))
+    return [...this.#jobs].map(([id, job]) => ({ job, ...this.#openings.get(id)! }))
   }
 
   /** The jobs known so far that have more than one attempt. */
@@ -227,7 +229,7 @@ export class JobLog {
     if (before && isRemoved(before)) return
     if (isRemoved(record)) this.#forget(id)
     this.#jobs.set(id, foldJob(this.#jobs.get(id), record))
-    if (!before) this.#openedAt.set(id, record.at)
+    if (!before) this.#openings.set(id, { openedAt: record.at, openedBy: record.by })
     this.#epochs.set(id, foldEpochs(this.#epochs.get(id), record))
     const attempts = this.#attempts.get(id) ?? []
     this.#attempts.set(id, attempts)

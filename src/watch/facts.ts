@@ -29,6 +29,7 @@ export interface PipelineFacts {
 export interface JobFacts {
   readonly job: Job
   readonly openedAt: number
+  readonly openedBy: string
   /** The attempts whose results count, in order. */
   readonly attempts: readonly number[]
   /** Null: its results are not read. */

@@ -18,7 +18,7 @@ export interface PipelineParts {
 }
 
 export function jobView(facts: PipelineFacts, of: JobFacts, { heard, owners, workers }: PipelineParts): JobView {
-  const { job, openedAt, tally, attempts } = of
+  const { job, openedAt, openedBy, tally, attempts } = of
   const { at } = facts
   const counts = tally?.counts(job, attempts) ?? null
   const processes = processesOf(job.id, heard)
@@ -33,13 +33,14 @@ export function jobView(facts: PipelineFacts, of: JobFacts, { heard, owners, wor
     isStill: at - (movedAt ?? openedAt) > facts.stalledAfterMs,
   })
   const isOver = !isOpen({ phase })
+  const isMoving = !isOver && phase !== 'stalled'
   const waiting = { of, rows, counts, isClassified, movedAt, workers, owners, ...processes }
   const waitsFor = isOver ? null : whatItWaitsFor(facts, waiting)
-  const partitions = partitionViews(facts, of, { rows, owners, isOver, blocking: waitsFor?.partition ?? null })
+  const partitions = partitionViews(facts, of, { rows, owners, isMoving, blocking: waitsFor?.partition ?? null })
   return {
-    ...{ id: job.id, phase, openedAt, movedAt, by: job.by, bounded: job.bounded, sequenced: job.sequenced },
+    ...{ id: job.id, phase, openedAt, movedAt, by: openedBy, bounded: job.bounded, sequenced: job.sequenced },
     ...{ attempt: job.attempt, topic: job.topic, rows: jobRows },
-    rate: { now: isOver ? 0 : (tally?.window.rate(at) ?? 0), average: averageRate(of, counts, isOver ? null : at) },
+    rate: { now: isMoving ? (tally?.window.rate(at) ?? 0) : 0, average: averageRate(of, counts, isOver ? null : at) },
     etaSeconds: isOver || isClassified || isStuck(waitsFor) ? null : etaOf(rows, partitions),
     waitsFor,
     rejectsByReason: counts?.byReason ?? {},
@@ -101,9 +102,9 @@ function partitionViews(
   {
     rows,
     owners,
-    isOver,
+    isMoving,
     blocking,
-  }: { rows: RowsOfJob; owners: PipelineParts['owners']; isOver: boolean; blocking: number | null },
+  }: { rows: RowsOfJob; owners: PipelineParts['owners']; isMoving: boolean; blocking: number | null },
 ): PartitionView[] {
   return rows.partitions.map(({ total, published, classified, again }, partition) => {
     const { topic } = job
@@ -114,7 +115,7 @@ function partitionViews(
     return {
       ...{ topic, partition, total, published, classified, lagRows },
       lagSeconds: lagRows === 0 ? 0 : age,
-      rowsPerSecond: isOver ? 0 : (tally?.rateOf(partition, facts.at) ?? 0),
+      rowsPerSecond: isMoving ? (tally?.rateOf(partition, facts.at) ?? 0) : 0,
       owner: owners.get(key)?.name ?? null,
       blocks: partition === blocking,
     }

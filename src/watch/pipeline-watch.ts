@@ -219,8 +219,8 @@ export class PipelineWatch implements ViewSource {
       ...{ all: jobsOf(all), ends: offsets.rows },
       fetch: at => session.fetchRows(at),
     })
-    this.#jobs = shown.map(({ job, openedAt }) => ({
-      ...{ job, openedAt, isCommitted: committed.has(job.id), tally: this.#book.tallyOf(job.id) },
+    this.#jobs = shown.map(({ job, ...opening }) => ({
+      ...{ job, ...opening, isCommitted: committed.has(job.id), tally: this.#book.tallyOf(job.id) },
       attempts: session.jobs.attemptsOf(job.id).map(({ attempt }) => attempt),
       ...{ laterAttempt: null, inLog: this.#published.of(job) },
     }))

@@ -60,6 +60,7 @@ export interface JobView {
    * longest begins the wait. Null: never since the watch began.
    */
   readonly movedAt: number | null
+  /** Who opened it. */
   readonly by: string
   readonly bounded: boolean
   readonly sequenced: boolean

@@ -150,6 +150,15 @@ test('rejects and a failed job are in the exit code and in words, with the comma
   assert.equal(failed.code, 9)
   assert.match(failed.stdout, /^job strict failed\n/)
   assert.match(failed.stdout, /\[REJECTS_OVER_BUDGET\]/)
+
+  await publish('unwanted')
+  await does('jobs', 'cancel', '--job', 'unwanted')
+  const cancelled = await status('unwanted')
+  assert.equal(cancelled.code, 9)
+  assert.match(
+    cancelled.stdout.replaceAll(/\n */g, ' '),
+    /^job unwanted was cancelled opened [^;]*, by publish on [^;]*; /,
+  )
   assert.ok(existsSync(input))
 })
 
@@ -210,7 +219,7 @@ test('on a terminal it draws on the second screen, within its size, and gives th
     lines.filter(line => line.length > 40 && !isCommand(line)),
     [],
   )
-  assert.match(after, /rowmill: interrupted by SIGINT /)
+  assert.match(after, /rowmill: interrupted by SIGINT while watching; the job continues \[INTERRUPTED\]/)
 
   const following = onTerminal(80, '')
   writeFileSync(classifier.go, '')

@@ -9,7 +9,7 @@ const MINUTE = 60_000
 
 const job = (id: string, more: Partial<Job> = {}): Job =>
   jobRecord({ id, partitions: 2, rowsFrom: [0, 0], resultsFrom: [0, 0], state: 'ended', at: AT, ...more })
-const opened = (of: Job, openedAt = AT - MINUTE) => ({ job: of, openedAt })
+const opened = (of: Job, openedAt = AT - MINUTE) => ({ job: of, openedAt, openedBy: of.by })
 
 test('the open jobs and the latest others are shown, 100 in all, in the order in which they were opened', () => {
   const jobs = Array.from({ length: 150 }, (_, i) => opened(job(`j${i}`, i % 50 === 0 ? { state: 'open' } : {})))

@@ -23,7 +23,16 @@ export function madeJobFacts(job: Job = madeJob(), done: readonly number[] = [10
   const tally = new ResultTally(job)
   for (const [partition, count] of done.entries())
     if (count > 0) tally.take(partition, { kind: 'result', value: resultRecord({ count }) }, NOW - 5000)
-  return { job, openedAt: NOW - 100_000, attempts: [0], tally, isCommitted: false, laterAttempt: null, inLog: null }
+  return {
+    job,
+    openedAt: NOW - 100_000,
+    openedBy: job.by,
+    attempts: [0],
+    tally,
+    isCommitted: false,
+    laterAttempt: null,
+    inLog: null,
+  }
 }
 
 export function madePartition(more: Partial<PartitionFacts> = {}): PartitionFacts {

@@ -27,7 +27,8 @@ export const statusCommand = defineCommand({
     const word = operand ?? options.id
     if (operand !== undefined && options.id !== null && options.id !== operand)
       throw new RowmillError('USAGE', `two jobs, ${operand} and --job ${options.id}: give one`)
-    return withinLimits(options, 'before the job was complete', async session => {
+    const when = options.followStatus ? 'while watching; the job continues' : 'before the pipeline was read'
+    return withinLimits(options, when, async session => {
       const found = await findPipeline('status', options, word)
       if (found.run === null && found.job !== null) checkName('JOB', found.job)
       logAbout({ pipeline: found.pipeline, ...(found.job === null ? {} : { job: found.job }) })
