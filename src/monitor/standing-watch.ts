@@ -15,6 +15,8 @@ import { describeNoTopics } from './no-topics.ts'
 const EVERY_MS = 1000
 /** A question that has no answer after this long counts as none. */
 const LATE_MS = 3000
+/** The same, where the watch has had no answer for long already. */
+const SILENT_LATE_MS = 1000
 /** A broker that has not answered after this long is asked over another connection. */
 const PATIENCE_MS = 5000
 
@@ -98,8 +100,8 @@ export class StandingWatch implements ViewSource {
     const { kafka, pipeline } = this.#connection
     const gone = Promise.withResolvers<void>()
     /** Acts unless topics are missing: then that is the cause. */
-    const unlessGone = async (act: () => void) => {
-      const answer = await this.#answer(stopped)
+    const unlessGone = async (act: () => void, lateMs = LATE_MS) => {
+      const answer = await this.#answer(stopped, lateMs)
       if (answer !== 'silent' && answer.missing !== null) gone.resolve()
       else act()
     }
@@ -111,11 +113,12 @@ export class StandingWatch implements ViewSource {
     const watch = new PipelineWatch({ kafka, pipeline, say }, this.#options)
     let isOver = false
     watch.subscribe(view => {
-      const show = () => {
-        if (!isOver && watch.latest === view) this.#showSeen(view)
+      const showSilence = () => {
+        if (!isOver && watch.latest!.unreachableSince !== null) this.#showSeen(watch.latest!)
       }
-      if (view.unreachableSince === null) show()
-      else unlessGone(show).catch(gone.reject)
+      if (isOver) return
+      if (view.unreachableSince === null) this.#showSeen(view)
+      else unlessGone(showSilence, SILENT_LATE_MS).catch(gone.reject)
     })
     try {
       const ended = new Promise<void>(resolve => stopped.addEventListener('abort', () => resolve(), { once: true }))
@@ -129,14 +132,14 @@ export class StandingWatch implements ViewSource {
   }
 
   /** Whether topics are missing now. One question at a time, and none waits long. Throws what a retry cannot help. */
-  async #answer(stopped: AbortSignal): Promise<TopicsAnswer> {
+  async #answer(stopped: AbortSignal, lateMs = LATE_MS): Promise<TopicsAnswer> {
     this.#asking ??= this.#askOnce().finally(() => {
       this.#asking = null
     })
     const asking = this.#asking
     asking.catch(() => {})
     const over = new AbortController()
-    const late = this.#time.sleep(LATE_MS, AbortSignal.any([over.signal, stopped])).then(() => 'silent' as const)
+    const late = this.#time.sleep(lateMs, AbortSignal.any([over.signal, stopped])).then(() => 'silent' as const)
     try {
       return await Promise.race([asking, late])
     } finally {

@@ -5,8 +5,8 @@ import { ownersOf, processViews, workerViews } from './workers-view.ts'
 
 /** The view of what was read. */
 export function assembleView(facts: PipelineFacts): PipelineView {
-  const { pipeline, at, brokers, unreachableSince, board } = facts
-  const heard = board.heard(at)
+  const { pipeline, at, brokers, unreachableSince, board, hearing } = facts
+  const heard = board.heard(at, hearing)
   const workers = workerViews(facts, heard)
   const owners = ownersOf(facts, { heard, workers })
   const viewOf = (job: JobFacts) => {

@@ -1,5 +1,6 @@
 import type { DescribedGroup } from '../kafka/index.ts'
 import type { Job } from '../model.ts'
+import type { Hearing } from './broker-silence.ts'
 import type { RateWindow } from './rate-window.ts'
 import type { ReportBoard } from './report-board.ts'
 import type { ResultTally } from './result-tally.ts'
@@ -15,6 +16,7 @@ export interface PipelineFacts {
   readonly at: number
   readonly stalledAfterMs: number
   readonly unreachableSince: number | null
+  readonly hearing: Hearing
   /** In the order in which they were opened. */
   readonly jobs: readonly JobFacts[]
   /** The partitions of `rows` and `bulk`, by `keyOf`. */

@@ -9,7 +9,7 @@ import { readResultsHead } from '../wire/result-head.ts'
 import { assembleView } from './assemble-view.ts'
 import { AttemptBook } from './attempt-book.ts'
 import { BrokerClock } from './broker-clock.ts'
-import { BrokerSilence, LATE_MS, type LookEnd } from './broker-silence.ts'
+import { BrokerSilence } from './broker-silence.ts'
 import { CommittedJobs } from './committed-jobs.ts'
 import type { JobFacts, PipelineFacts } from './facts.ts'
 import {
@@ -32,7 +32,6 @@ import { ReportBoard } from './report-board.ts'
 import { TallyBook } from './tally-book.ts'
 import { Timeline } from './timeline.ts'
 import type { PipelineView, ViewSource } from './view.ts'
-import { isFinal } from './watch-errors.ts'
 import type { PipelineWatchOptions } from './watch-options.ts'
 import { type PipelineOffsets, WatchSession } from './watch-session.ts'
 
@@ -142,31 +141,14 @@ export class PipelineWatch implements ViewSource {
     this.#silence.answers()
     while (!signal.aborted) {
       const began = this.#time.now()
+      if (this.#looking === null) this.#silence.asks()
       this.#looking ??= this.#lookOnce().finally(() => {
         this.#looking = null
       })
-      const how = await this.#lookUntilLate(this.#looking)
+      const how = await this.#silence.untilLate(this.#looking, signal)
       if (signal.aborted) return
-      this.#silence.looked(how)
       if (this.#latest !== null || how === 'done') this.#show()
       await this.#pace.untilDue(began, signal)
-    }
-  }
-
-  /** Waits for a look, but not for long. Throws an error that stays. */
-  async #lookUntilLate(looking: Promise<void>): Promise<LookEnd> {
-    const stop = new AbortController()
-    const late = this.#time
-      .sleep(LATE_MS, AbortSignal.any([stop.signal, this.#stop.signal]))
-      .then(() => 'late' as const)
-    try {
-      return await Promise.race([looking.then(() => 'done' as const), late])
-    } catch (error) {
-      if (this.#stop.signal.aborted || !isFinal(error)) return 'failed'
-      throw error
-    } finally {
-      stop.abort()
-      looking.catch(() => {})
     }
   }
 
@@ -215,6 +197,7 @@ export class PipelineWatch implements ViewSource {
     const isCounted = (job: Job) => committed.has(job.id) && !this.#isTallied(job)
     const needed = neededJobs(shown, isCounted, this.#interest)
     await this.#readResults(session, offsets, { all, shown, needed })
+    this.#silence.hears(askedAt)
     await this.#published.look(unreported(jobsOf(shown), this.#board.heard(this.#clock.now)), {
       ...{ all: jobsOf(all), ends: offsets.rows },
       fetch: at => session.fetchRows(at),
@@ -284,7 +267,8 @@ export class PipelineWatch implements ViewSource {
         brokers: kafka.settings.brokers.join(','),
         stalledAfterMs: this.#stalledAfterMs,
       },
-      ...{ unreachableSince: this.#silence.since, jobs: this.#jobs, partitions: this.#partitions.facts },
+      ...{ unreachableSince: this.#silence.since, hearing: this.#silence.hearing },
+      ...{ jobs: this.#jobs, partitions: this.#partitions.facts },
       ...{ group: this.#group, board: this.#board, workerRows: this.#book.workerRows },
     }
     return assembleView(facts)

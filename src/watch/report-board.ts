@@ -1,4 +1,5 @@
 import type { Report } from '../reports/report.ts'
+import type { Hearing } from './broker-silence.ts'
 import type { ProcessView } from './view.ts'
 
 /** How much later than announced a report may come: it travels, and is read once a second. */
@@ -16,7 +17,11 @@ export interface HeardProcess {
   readonly state: ProcessView['state']
   /** For how long nothing was heard, in seconds. */
   readonly silentSeconds: number
+  /** Those of them in which a report would have been heard. */
+  readonly quietSeconds: number
 }
+
+const ALWAYS: Hearing = { from: Number.NEGATIVE_INFINITY, upTo: Number.POSITIVE_INFINITY }
 
 interface Kept {
   readonly report: Report
@@ -47,13 +52,16 @@ export class ReportBoard {
     if (collecting) this.#move(`collecting/${collecting.job}`, collecting.written + collecting.rejected, at)
   }
 
-  /** The processes that are shown, by their start. */
-  heard(now: number): HeardProcess[] {
+  /** The processes that are shown, by their start. None is silent that could not be heard. Default: all could. */
+  heard(now: number, { from, upTo }: Hearing = ALWAYS): HeardProcess[] {
     const shown = [...this.#reports.values()].filter(({ at }) => now - at <= KEPT_MS)
     const heard = shown.map(kept => {
       const { report, at } = kept
-      const state: HeardProcess['state'] = report.isLast ? 'gone' : now > lateAt(kept) ? 'silent' : 'running'
-      return { report, at, state, silentSeconds: Math.max(0, (now - at) / 1000) }
+      const [since, until] = [Math.max(at, from), Math.min(now, upTo)]
+      const isLate = until > lateAt({ report, at: since })
+      const quietSeconds = Math.max(0, (until - since) / 1000)
+      const state: HeardProcess['state'] = report.isLast ? 'gone' : isLate ? 'silent' : 'running'
+      return { report, at, state, silentSeconds: Math.max(0, (now - at) / 1000), quietSeconds }
     })
     return heard.sort((a, b) => a.report.startedAt - b.report.startedAt)
   }

@@ -32,7 +32,7 @@ function reportedWorker(facts: PipelineFacts, heard: HeardProcess, worker: Worke
   const { classifierRestarts = {}, secondsPerRow = null } = worker
   const { process, host } = heard.report
   const silentSeconds = worker.heardSeconds + heard.silentSeconds
-  const sinceReport = heard.silentSeconds > SAME_BATCH_SECONDS ? heard.silentSeconds : 0
+  const sinceReport = heard.quietSeconds > SAME_BATCH_SECONDS ? heard.quietSeconds : 0
   return {
     ...{ name, host, pid: worker.pid ?? null, process, silentSeconds, partitions, rows, rejected, restarts, seconds },
     ...{ classifierRestarts, secondsPerRow },

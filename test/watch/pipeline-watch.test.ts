@@ -271,6 +271,38 @@ test('views go on through an outage, say since when no broker answers, and recov
   await ended
 })
 
+test('a broker that is frozen is what a job waits for within 4 s, and no worker is accused before, during or after that', async t => {
+  const time = new ManualTime()
+  const wallClock = () => 1_000_000_000_000 + time.now()
+  const { running, watch, cluster, log } = await watched(t, { time, wallClock })
+  for (const topic of ['jobs', 'rows', 'reports'] as const) log(topic).clock = wallClock
+  await running.publish('j', [numbered(31)])
+  const batch = { topic: 'p.rows', partition: 0, job: 'j', row: 0, rows: 5, seconds: 1 }
+  const value = encodeReport(workersReport([madeWorker({ batch })], { everySeconds: 2, startedAt: wallClock() }))
+  const report = () => void log('reports').append([{ key: null, value }])
+  report()
+  time.runs(t, 50)
+  const watching = watch()
+  const views: PipelineView[] = []
+  watching.subscribe(view => void views.push(view))
+  const ended = watching.start()
+  await until('a first view', () => views.length > 0)
+  report()
+  const back = gate()
+  t.after(() => back.resolve())
+  const frozenAt = wallClock()
+  cluster.onOffsets = () => back.promise
+  await until('the outage is seen', () => views.at(-1)!.unreachableSince !== null)
+  assert.ok(views.at(-1)!.at - frozenAt <= 4000, `after ${views.at(-1)!.at - frozenAt} ms`)
+  await until('it is shown again and again', () => views.at(-1)!.at - frozenAt > 20_000)
+  back.resolve()
+  await until('it is over', () => views.at(-1)!.unreachableSince === null)
+  assert.deepEqual([...new Set(views.map(({ workers }) => workers[0]!.state))], ['busy'])
+  assert.deepEqual([...new Set(views.map(({ jobs }) => jobs[0]!.waitsFor!.reason))], ['classifying', 'broker'])
+  await watching.close()
+  await ended
+})
+
 test('a job that is opened again is read from its first result, and its rejects go when a later attempt has rows', async t => {
   const { running } = await fakePipeline(t, { partitions: 3, blockRows: 5 })
   const { kafka, pipeline } = running

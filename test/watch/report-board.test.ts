@@ -16,6 +16,16 @@ test('a process is silent when its next report is late, and gone when it said so
   assert.deepEqual(states(board, NOW + 615_000), [])
 })
 
+test('no process is silent by time in which no report could be read, or before a broker answered again', () => {
+  const board = new ReportBoard()
+  board.take(madeReport(), NOW)
+  const stateWith = (from: number, upTo: number) => board.heard(NOW + 60_000, { from, upTo })[0]!.state
+  assert.equal(stateWith(0, NOW + 12_000), 'running')
+  assert.equal(stateWith(0, NOW + 12_001), 'silent')
+  assert.equal(stateWith(NOW + 50_000, NOW + 60_000), 'running')
+  assert.equal(stateWith(NOW + 40_000, NOW + 60_000), 'silent')
+})
+
 test('the last report of a process counts, and an earlier one that comes late does not', () => {
   const board = new ReportBoard()
   board.take(madeReport({ isLast: true }), NOW)
