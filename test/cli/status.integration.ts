@@ -184,6 +184,17 @@ test('several jobs are a list, and --follow writes lines until none is open', as
   }
 })
 
+test('--follow of the only open job says so when that is removed', async t => {
+  const { publish, does, start } = await place(t)
+  await publish('orders')
+  const following = start('status', '--follow')
+  await once(createInterface({ input: following.child.stdout }), 'line')
+  await does('jobs', 'rm', 'orders', '--force')
+  const { code, stdout, stderr } = await following.finished
+  assert.deepEqual([code, stderr], [9, ''])
+  assert.match(stdout, /\nJob orders was removed from the pipeline\.\n$/)
+})
+
 test('--follow -o json prints an object a second, and ends with the exit code of the job', async t => {
   const { classifier, publish, work, start } = await place(t)
   await publish('orders')

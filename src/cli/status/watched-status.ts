@@ -12,7 +12,7 @@ import type { Session } from '../limits.ts'
 import { logAbout } from '../log.ts'
 import { openSharedPipeline, type SharedOptions, type SharedPipeline } from '../shared-pipeline.ts'
 import { outputEnded } from '../standard-output.ts'
-import { exitOf } from './exit-code.ts'
+import { exitOf, FAILED } from './exit-code.ts'
 import { untilLast } from './follow.ts'
 import { describeRun, endOfRun, nameOfOutput, type RunNews, viewOfRun } from './run-of-status.ts'
 import { followingDisplay, printNews, printStatus, type Shown, type StatusDisplay } from './show-status.ts'
@@ -30,6 +30,8 @@ export class WatchedStatus {
   /** The job that is shown. Null: all. If one job alone is open at first, it stays with that one. */
   #job: string | null
   #view: PipelineView | null = null
+  /** Whether the job was there, and is no longer. */
+  #isRemoved = false
   /** What the client said last while a terminal shows the status. */
   #said: string | null = null
 
@@ -72,7 +74,9 @@ export class WatchedStatus {
     const over = new AbortController()
     const signal = AbortSignal.any([this.#session.signal, over.signal])
     const show = (view: PipelineView) => display.show(this.#take(view))
-    const following = untilLast(watch, { show, isLast: () => this.#isOver, signal }).then(() => null)
+    const following = untilLast(watch, { show, isLast: () => this.#isRemoved || this.#isOver, signal }).then(
+      () => this.#removal,
+    )
     const failing = watch.start().then(() => new Promise<never>(() => {})) // it resolves when it is closed
     const ending = untilAborted(outputEnded).then(() => null)
     const ends = [following, ending, failing, this.#untilRunIsOver(signal)]
@@ -119,10 +123,19 @@ export class WatchedStatus {
       this.#job = open[0]!.id
       logAbout({ job: this.#job })
     }
-    if (run === null && this.#job !== null && !view.jobs.some(({ id }) => id === this.#job))
-      throw new RowmillError('USAGE', noJob(this.#job, view.pipeline))
+    if (run === null && this.#job !== null && !view.jobs.some(({ id }) => id === this.#job)) {
+      if (isFirst) throw new RowmillError('USAGE', noJob(this.#job, view.pipeline))
+      this.#isRemoved = true
+      return this.#view!
+    }
     this.#view = view
     return view
+  }
+
+  /** Null: the job was not removed. */
+  get #removal(): RunNews | null {
+    if (!this.#isRemoved) return null
+    return { text: `Job ${this.#job} was removed from the pipeline.`, command: null, exit: FAILED }
   }
 
   get #isOver(): boolean {
