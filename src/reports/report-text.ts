@@ -35,6 +35,8 @@ type Test = (value: unknown) => boolean
 type Fields<T> = { readonly [K in keyof Required<T>]: Test }
 
 const isText: Test = value => typeof value === 'string'
+/** Names fill lines of a terminal and labels of metrics. A host name has at most 255 characters, a topic 249. */
+const isName: Test = value => typeof value === 'string' && value.length <= 512
 const isNumber: Test = value => typeof value === 'number' && Number.isFinite(value)
 /** One process: 0, 1 and negative numbers mean many of them to `kill`. */
 const isPid: Test = value => Number.isSafeInteger(value) && (value as number) > 1
@@ -69,16 +71,16 @@ function having<T>(fields: Fields<T>): (value: unknown) => value is T {
     )
 }
 
-const partition: Fields<ReportedPartition> = { topic: isText, partition: isNumber }
+const partition: Fields<ReportedPartition> = { topic: isName, partition: isNumber }
 const isBatch = having<BatchInHand>({
   ...partition,
-  job: isText,
+  job: isName,
   row: orNull(isNumber),
   rows: isNumber,
   seconds: isNumber,
 })
 const isWorker = having<WorkerReport>({
-  name: isText,
+  name: isName,
   pid: ifAny(isPid),
   state: one('starting', 'idle', 'busy'),
   heardSeconds: isNumber,
@@ -93,17 +95,17 @@ const isWorker = having<WorkerReport>({
 })
 const isReport = having<Report>({
   version: one(1),
-  process: isText,
+  process: isName,
   command: one('run', 'publish', 'work', 'collect'),
-  host: isText,
+  host: isName,
   pid: isNumber,
-  rowmill: isText,
+  rowmill: isName,
   startedAt: isNumber,
   everySeconds: isNumber,
   isLast: isSwitch,
   uses: ifAny(having<ReportedUse>({ classifier: ifAny(isText), output: ifAny(isText) })),
-  failure: ifAny(having<ReportedFailure>({ code: isText, message: isText })),
-  publishing: orNull(having<PublishingReport>({ job: isText, published: isNumber, total: orNull(isNumber) })),
+  failure: ifAny(having<ReportedFailure>({ code: isName, message: isText })),
+  publishing: orNull(having<PublishingReport>({ job: isName, published: isNumber, total: orNull(isNumber) })),
   working: orNull(
     having<WorkingReport>({
       restarts: isNumber,
@@ -114,7 +116,7 @@ const isReport = having<Report>({
   ),
   collecting: orNull(
     having<CollectingReport>({
-      job: isText,
+      job: isName,
       written: isNumber,
       rejected: isNumber,
       duplicates: isNumber,
