@@ -21,6 +21,7 @@ export async function openMonitorServer(
   routes: readonly Route[],
   say: Say,
 ): Promise<MonitorServer> {
+  for (const name of names) checkHostName(name)
   const token = metricsTokenFile === null ? null : await readToken(metricsTokenFile, say)
   if (token === null && !isLoopback(address)) {
     const message = `--metrics-address ${address}: other machines could read it, so it needs a token. Give ${TOKEN_FLAG} FILE`
@@ -28,6 +29,17 @@ export async function openMonitorServer(
   }
   const { openServer } = await import('../monitor/server.ts')
   return await openServer({ address, port, token, names, routes, say })
+}
+
+/** Throws USAGE for what no client says in its header Host, such as a URL: nobody would ever get in by it. */
+function checkHostName(name: string): void {
+  const said = /^[^\s/?#@\\]+$/.test(name) ? URL.parse(`http://${name}`)?.hostname : undefined
+  if (said === name.toLowerCase()) return
+  const flag = `--${OPTIONS.metricsAllowedHost.flag}`
+  throw new RowmillError(
+    'USAGE',
+    `${flag} ${name}: give a name alone, such as mill.example, without http://, port or path`,
+  )
 }
 
 /** The message never shows the token. */

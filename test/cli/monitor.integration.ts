@@ -107,6 +107,11 @@ test('monitor listens elsewhere only with a token of some length, in a file', as
     /0\.0\.0\.0: other machines could read it, .* Give --metrics-token-file FILE \[USAGE\]$/m,
   )
   assert.match(await refused('--metrics-token-file', file), /the file cannot be read: ENOENT/)
+  for (const name of ['http://x:1/', 'x:1', 'x/y'])
+    assert.match(
+      await refused('--metrics-allowed-host', name),
+      /--metrics-allowed-host \S+: give a name alone, such as /,
+    )
   writeFileSync(file, 'short-token\n')
   assert.match(await refused('--metrics-token-file', file), /shorter than 16 characters\. openssl rand -hex 32/)
   writeFileSync(file, `two words of ${TOKEN}\n`)
