@@ -33,6 +33,8 @@ export interface Operand {
   readonly optional?: boolean
   /** The words that it may be. Undefined: the name of a file, or the id of a job. */
   readonly choices?: readonly string[]
+  /** Other words, each with the choice that it means. */
+  readonly synonyms?: Readonly<Record<string, string>>
 }
 
 const ENVIRONMENT =
@@ -53,9 +55,9 @@ export function commandOption({ docs = {} }: Pick<CommandSpec, 'docs'>, name: Op
 /** Registers a command below `parent`, by the last word of its name. `finished` gets the exit code of `act`. */
 export function addCommand(parent: Command, spec: CommandSpec, finished: (exitCode: number) => void): Command {
   const command = parent.command(spec.name.split(' ').at(-1)!).description(spec.doc)
-  for (const { name, doc, optional, choices } of spec.operands) {
+  for (const { name, doc, optional, choices, synonyms } of spec.operands) {
     const argument = new Argument(optional ? `[${name}]` : `<${name}>`, doc)
-    command.addArgument(choices ? argument.argParser(word => checkChoice(name, word, choices)) : argument)
+    command.addArgument(choices ? argument.argParser(word => checkChoice(name, word, { choices, synonyms })) : argument)
   }
   for (const name of spec.options) addOption(command, commandOption(spec, name))
   command.addHelpText('after', `\nExample:\n  ${spec.example}\n`)
@@ -85,11 +87,17 @@ async function prepareLog(options: Partial<OptionValues<OptionName>>): Promise<v
   if (progressFormat === 'json' && progress && !quiet) await openProgressLines()
 }
 
-/** Which of `choices` the word is, in upper or lower case. Throws USAGE with the nearest one. */
-function checkChoice(name: string, word: string, choices: readonly string[]): string {
+/** Which of `choices` the word is or means, in upper or lower case. Throws USAGE with the nearest one. */
+function checkChoice(
+  name: string,
+  word: string,
+  { choices, synonyms = {} }: { choices: readonly string[]; synonyms?: Readonly<Record<string, string>> | undefined },
+): string {
   const plain = word.replace(/^\[(.*)\]$/, '$1').toLowerCase() // an error code may be pasted with its brackets
   const found = choices.find(choice => choice.toLowerCase() === plain)
   if (found) return found
+  const meant = Object.keys(synonyms).find(synonym => synonym.toLowerCase() === plain)
+  if (meant !== undefined) return synonyms[meant]!
   const near = nearest(word, choices)
   const hint = near ? `Did you mean ${near}?` : `It is one of ${choices.join(', ')}`
   throw new RowmillError('USAGE', `"${word}" is no ${name}. ${hint}`)

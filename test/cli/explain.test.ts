@@ -69,3 +69,9 @@ test('the help of rowmill says where the codes are explained', async () => {
   const { stdout } = await rowmill(['--help'])
   assert.match(stdout, /ends with a code in brackets\. rowmill explain CODE/)
 })
+
+test('explain knows the word of --batch-timeout too', async () => {
+  const { code, stdout } = await rowmill(['explain', 'BATCH_TIMEOUT'])
+  assert.equal(code, 0)
+  assert.match(stdout, /^CLASSIFIER_TIMEOUT\n/)
+})

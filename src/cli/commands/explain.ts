@@ -21,7 +21,14 @@ const JSON_SHAPE = {
 export const explainCommand = defineCommand({
   name: 'explain',
   doc: 'explain an error code: what it means, its cause and its cure',
-  operands: [{ name: 'CODE', doc: 'the code in brackets at the end of a message', choices: Object.keys(ERRORS) }],
+  operands: [
+    {
+      name: 'CODE',
+      doc: 'the code in brackets at the end of a message',
+      choices: Object.keys(ERRORS),
+      synonyms: { BATCH_TIMEOUT: 'CLASSIFIER_TIMEOUT' }, // people know its option, --batch-timeout
+    },
+  ],
   example: 'rowmill explain OUTPUT_LOCKED',
   options: ['output'],
   json: JSON_SHAPE,
