@@ -28,11 +28,15 @@ export interface CommandMetricsOptions {
   readonly job: (() => JobFigures | null) | null
 }
 
+/** The commands that put rows in order. */
+const WRITING: readonly string[] = ['run', 'collect']
+
 /** What a command counts while it runs. Every number begins at 0 with the command. */
 export class CommandMetrics {
   readonly registry = new Registry()
   readonly #batches: Histogram<'stage'>
-  readonly #waits: Histogram
+  /** Null: the command has no ordered output. */
+  readonly #waits: Histogram | null
   readonly #rejected: Counter<'reason'>
   readonly #reasons = new Set<string>()
 
@@ -55,12 +59,13 @@ export class CommandMetrics {
       buckets: BATCH_SECONDS,
       registers,
     })
-    this.#waits = new Histogram({
+    const waits = {
       name: 'rowmill_reorder_wait_seconds',
       help: 'Seconds that the ordered output waited for a row, each time.',
       buckets: WAIT_SECONDS,
       registers,
-    })
+    }
+    this.#waits = WRITING.includes(command) ? new Histogram(waits) : null
     addWorkerMetrics(registry, look)
     addGauge(registry, {
       name: 'rowmill_disk_free_bytes',
@@ -93,7 +98,7 @@ export class CommandMetrics {
 
   /** The ordered output waited for a row, which came. */
   waited(seconds: number): void {
-    this.#waits.observe(seconds)
+    this.#waits?.observe(seconds)
   }
 }
 

@@ -38,7 +38,7 @@ const NOTHING = { publishing: null, working: null, collecting: null }
 
 function ofCommand() {
   return new CommandMetrics({
-    command: 'work',
+    command: 'collect',
     version: '1.0.0',
     look: () => NOTHING,
     output: '/tmp/out.csv',
