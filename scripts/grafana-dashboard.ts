@@ -192,7 +192,7 @@ const TIME: readonly Panel[] = [
     type: 'timeseries',
     title: 'Seconds of a batch, by stage',
     description:
-      'queue: from its first message until it was cut. classify: in the classifier. send: until its results were acknowledged. Long queue: more workers help. Long classify: a faster function. Long send: the brokers are slow.',
+      'queue: from the arrival of its first message until a classifier began with it. classify: in the classifier. send: until its results were acknowledged. Many batches wait in the queue side by side: a long queue means that the workers are busy. Long classify: a faster function helps. Long send: the brokers are slow.',
     width: 12,
     unit: 's',
     queries: [0.5, 0.95].map(share => ({
@@ -216,16 +216,18 @@ const TIME: readonly Panel[] = [
   },
   {
     type: 'timeseries',
-    title: 'Share of the time, by stage',
+    title: 'What the workers spend their time on',
     description:
-      'Seconds that batches spend in each stage, per second. Batches are in stages side by side, so it may exceed 1.',
+      'Shares of the time of all workers. classify: more workers or a faster function help. wait: there are no rows for them. send: the brokers are slow. start: they import the classifier.',
     width: 12,
+    unit: 'percentunit',
     queries: [
       {
-        expr: `sum by (stage) (rate(rowmill_batch_duration_seconds_sum{${PIPELINE}}[$__rate_interval]))`,
-        legend: '{{stage}}',
+        expr: `sum by (activity) (rate(rowmill_worker_time_seconds_total{${PIPELINE}}[$__rate_interval])) / scalar(sum(rate(rowmill_worker_time_seconds_total{${PIPELINE}}[$__rate_interval])))`,
+        legend: '{{activity}}',
       },
     ],
+    custom: { stacking: { mode: 'normal' }, fillOpacity: 30 },
   },
   {
     type: 'timeseries',

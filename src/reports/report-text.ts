@@ -6,8 +6,8 @@ import type {
   ReportedFailure,
   ReportedPartition,
   ReportedUse,
-  StageSeconds,
   WorkerReport,
+  WorkerTime,
   WorkingReport,
 } from './report.ts'
 
@@ -91,7 +91,7 @@ const isWorker = having<WorkerReport>({
   restarts: isNumber,
   classifierRestarts: ifAny(countsByName),
   secondsPerRow: ifAny(orNull(isNumber)),
-  seconds: having<StageSeconds>({ queue: isNumber, classify: isNumber, send: isNumber }),
+  time: ifAny(having<WorkerTime>({ start: isNumber, classify: isNumber, send: isNumber, wait: isNumber })),
 })
 const isReport = having<Report>({
   version: one(1),

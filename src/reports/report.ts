@@ -99,8 +99,8 @@ export interface WorkerReport {
    * Undefined: an older rowmill does not tell.
    */
   readonly secondsPerRow?: number | null
-  /** Seconds since the supervisor began, by stage: where the time goes. */
-  readonly seconds: StageSeconds
+  /** What it spent its time on since the supervisor began, the batch in hand included. Undefined: an older rowmill does not tell. */
+  readonly time?: WorkerTime
 }
 
 /** A worker tells its supervisor every second that it lives. */
@@ -126,8 +126,14 @@ export interface BatchInHand extends ReportedPartition {
  * may grow faster than time passes.
  */
 export const BATCH_STAGES = ['queue', 'classify', 'send'] as const
-export type BatchStage = (typeof BATCH_STAGES)[number]
-export type StageSeconds = Readonly<Record<BatchStage, number>>
+
+/**
+ * What a worker spends its time on: one of these at any moment. `start`: its classifier is being imported. `classify`: its classifier has a
+ * batch, whatever else happens beside it. `send`: results are on their way, and no batch is left. `wait`: it waits for rows.
+ */
+export const WORKER_ACTIVITIES = ['start', 'classify', 'send', 'wait'] as const
+/** Seconds. They add up to the time that the process of the worker has run. */
+export type WorkerTime = Readonly<Record<(typeof WORKER_ACTIVITIES)[number], number>>
 
 /** What a command reports of its parts. Null: it has no such part. */
 export type ReportedParts = Pick<Report, 'publishing' | 'working' | 'collecting'>

@@ -199,6 +199,6 @@ function stateOf({ publishing, working, collecting }: ReportedParts): string {
 function countsOf(parts: ReportedParts): string {
   return JSON.stringify(parts, (name, value) => {
     if (name === 'heardSeconds') return value > SILENT_SECONDS
-    return name === 'seconds' && typeof value === 'number' ? undefined : value
+    return name === 'time' || (name === 'seconds' && typeof value === 'number') ? undefined : value
   })
 }

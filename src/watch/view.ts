@@ -1,6 +1,6 @@
 /** What a pipeline looks like at one moment. Everything that shows a pipeline (status, metrics, the page) shows this. */
 import type { Reason } from '../model.ts'
-import type { BatchInHand, Report, ReportedPartition, StageSeconds } from '../reports/report.ts'
+import type { BatchInHand, Report, ReportedPartition, WorkerTime } from '../reports/report.ts'
 
 export interface PipelineView {
   readonly pipeline: string
@@ -169,7 +169,8 @@ export interface WorkerView {
   readonly classifierRestarts: Readonly<Record<string, number>>
   /** How long its classifier takes for a row, on average. Null: not known. */
   readonly secondsPerRow: number | null
-  readonly seconds: StageSeconds | null
+  /** What it spent its time on since its supervisor began. Null: not known. */
+  readonly time: WorkerTime | null
 }
 
 export interface ProcessView extends Pick<Report, 'process' | 'command' | 'host' | 'pid' | 'rowmill' | 'startedAt'> {

@@ -28,13 +28,13 @@ export function workerViews(facts: PipelineFacts, heard: readonly HeardProcess[]
 }
 
 function reportedWorker(facts: PipelineFacts, heard: HeardProcess, worker: WorkerReport): WorkerView {
-  const { name, partitions, batch, rows, rejected, restarts, seconds } = worker
+  const { name, partitions, batch, rows, rejected, restarts, time = null } = worker
   const { classifierRestarts = {}, secondsPerRow = null } = worker
   const { process, host } = heard.report
   const silentSeconds = worker.heardSeconds + heard.silentSeconds
   const sinceReport = heard.quietSeconds > SAME_BATCH_SECONDS ? heard.quietSeconds : 0
   return {
-    ...{ name, host, pid: worker.pid ?? null, process, silentSeconds, partitions, rows, rejected, restarts, seconds },
+    ...{ name, host, pid: worker.pid ?? null, process, silentSeconds, partitions, rows, rejected, restarts, time },
     ...{ classifierRestarts, secondsPerRow },
     state: stateOf(facts, heard, worker),
     batch: batch && { ...batch, seconds: batch.seconds + sinceReport },
@@ -60,7 +60,7 @@ function membersWithout({ group, workerRows, at }: PipelineFacts, names: Readonl
     return [
       {
         ...{ name, host: machine, pid: null, process: null, state, silentSeconds: 0 },
-        ...{ partitions, batch: null, rows, rowsPerSecond, rejected, restarts: 0, seconds: null },
+        ...{ partitions, batch: null, rows, rowsPerSecond, rejected, restarts: 0, time: null },
         ...{ classifierRestarts: {}, secondsPerRow: null },
       } satisfies WorkerView,
     ]

@@ -1,11 +1,14 @@
 import type { Batch } from '../core/batcher.ts'
 import { seqOf } from '../core/sequence.ts'
 import type { Job } from '../model.ts'
-import type { BatchInHand, ReportedPartition } from '../reports/report.ts'
+import type { BatchInHand, ReportedPartition, WORKER_ACTIVITIES } from '../reports/report.ts'
 import { realTime, type Time } from '../support/clock.ts'
 
 /** How long a batch took in each of BATCH_STAGES, in ms. */
 export type StageTimes = readonly [queue: number, classify: number, send: number]
+
+/** What a worker spent its time on, in ms. */
+export type TimeSpent = Readonly<Record<(typeof WORKER_ACTIVITIES)[number], number>>
 
 /** Batches that say how long others may take. */
 export interface UsualBatches {
@@ -25,9 +28,8 @@ export interface WorkerActivity {
   readonly usual: UsualBatches
   /** How often it joined a group, or got another share. */
   readonly joins: number
-  /** The sums over all batches whose results were acknowledged. */
-  readonly stages: StageTimes
-  /** Each of these batches, if somebody asked for that. */
+  readonly spent: TimeSpent
+  /** Each batch whose results were acknowledged, if somebody asked for that. */
   readonly timings: readonly StageTimes[]
   /** The oldest batch in its classifier. */
   readonly batch: BatchInHand | null
@@ -45,82 +47,98 @@ export interface OpenBatch {
   readonly restarts: number
 }
 
+export const NO_TIME: TimeSpent = { start: 0, classify: 0, send: 0, wait: 0 }
+
 /** Counts what one worker does, for those who watch it. */
 export class Activity {
   readonly #time: Time
   readonly #keepsTimings: boolean
   /** The oldest first. */
   readonly #open = new Set<OpenBatch>()
-  #answeredAt = Number.NEGATIVE_INFINITY
+  /** When the classifier was ready for the oldest batch. */
+  #readyAt = Number.NEGATIVE_INFINITY
+  #isReady = false
+  /** Batches whose results are on their way. */
+  #sending = 0
+  #spent: TimeSpent = NO_TIME
+  /** Until when `#spent` counts. */
+  #countedAt: number
   #rows = 0
   #rejected: Record<string, number> = {}
   #classifierRestarts: Record<string, number> = {}
   #restarts = 0
   #usual = { rows: 0, ms: 0 }
   #joins = 0
-  #stages: [number, number, number] = [0, 0, 0]
   #timings: StageTimes[] = []
-  #isNews = false
   #toldPartitions = '[]'
 
   constructor({ time = realTime, keepsTimings = false }: { time?: Time; keepsTimings?: boolean } = {}) {
     this.#time = time
+    this.#countedAt = time.now()
     this.#keepsTimings = keepsTimings
+  }
+
+  /** The classifier is imported. */
+  ready(): void {
+    this.#readyAt = this.#count()
+    this.#isReady = true
   }
 
   /** The classifier gets a batch, of this partition. */
   began(batch: Batch, job: Job, { topic, partition }: ReportedPartition): OpenBatch {
-    const open = { batch, job, at: { topic, partition }, sentAt: this.#time.now(), restarts: this.#restarts }
+    const open = { batch, job, at: { topic, partition }, sentAt: this.#count(), restarts: this.#restarts }
     this.#open.add(open)
-    this.#isNews = true
     return open
   }
 
   /** The classifier has answered, so many rows, or failed: 0. */
   ended(open: OpenBatch, rows: number): void {
+    const now = this.#count()
     if (rows > 0 && open.restarts === this.#restarts)
       this.#usual = { rows: this.#usual.rows + rows, ms: this.#usual.ms + this.#msOf(open) }
     this.#open.delete(open)
-    this.#answeredAt = this.#time.now()
+    this.#readyAt = now
     this.#rows += rows
-    this.#isNews = true
+  }
+
+  /** Results are on their way until the returned function is called. */
+  sends(): () => void {
+    this.#count()
+    this.#sending++
+    return () => {
+      this.#count()
+      this.#sending--
+    }
   }
 
   /** The results of a batch are acknowledged. */
   settled(times: StageTimes): void {
-    times.forEach((ms, stage) => {
-      this.#stages[stage]! += ms
-    })
     if (this.#keepsTimings) this.#timings.push(times)
-    this.#isNews = true
   }
 
   rejected(reason: string): void {
     this.#rejected[reason] = (this.#rejected[reason] ?? 0) + 1
-    this.#isNews = true
   }
 
   /** The classifier had hung or died, and is started again. */
   restarted(code: string): void {
     this.#restarts++
     this.#classifierRestarts[code] = (this.#classifierRestarts[code] ?? 0) + 1
-    this.#isNews = true
   }
 
   joined(): void {
     this.#joins++
-    this.#isNews = true
   }
 
-  /** What happened since the last call, and the batch in hand. Null: nothing did. */
-  take(partitions: readonly ReportedPartition[]): WorkerActivity | null {
+  /** What happened since the last call, and the batch in hand. */
+  take(partitions: readonly ReportedPartition[]): WorkerActivity {
+    this.#count()
     const text = JSON.stringify(partitions)
     const moved = text !== this.#toldPartitions
-    if (!this.#isNews && !moved) return null
     const news = {
       ...{ rows: this.#rows, rejected: this.#rejected, joins: this.#joins },
       ...{ classifierRestarts: this.#classifierRestarts, usual: this.#usual },
-      ...{ stages: this.#stages, timings: this.#timings, batch: this.#inHand() },
+      ...{ spent: this.#spent, timings: this.#timings, batch: this.#inHand() },
       ...(moved ? { partitions } : {}),
     }
     this.#toldPartitions = text
@@ -129,10 +147,18 @@ export class Activity {
     this.#classifierRestarts = {}
     this.#usual = { rows: 0, ms: 0 }
     this.#joins = 0
-    this.#stages = [0, 0, 0]
+    this.#spent = NO_TIME
     this.#timings = []
-    this.#isNews = false
     return news
+  }
+
+  /** Adds the time until now to what the worker has done since the last call. Called before that changes. Returns now. */
+  #count(): number {
+    const [since, now] = [this.#countedAt, this.#time.now()]
+    const does = this.#isReady ? (this.#open.size > 0 ? 'classify' : this.#sending > 0 ? 'send' : 'wait') : 'start'
+    this.#spent = { ...this.#spent, [does]: this.#spent[does] + now - since }
+    this.#countedAt = now
+    return now
   }
 
   #inHand(): BatchInHand | null {
@@ -145,6 +171,6 @@ export class Activity {
 
   /** How long the classifier has had the oldest batch: it answers them in order. */
   #msOf({ sentAt }: OpenBatch): number {
-    return this.#time.now() - Math.max(sentAt, this.#answeredAt)
+    return this.#time.now() - Math.max(sentAt, this.#readyAt)
   }
 }

@@ -83,7 +83,10 @@ export class HostedWorker {
       onRestart: code => this.#activity.restarted(code),
       endsIfRefusedTogether: true,
     })
-    this.#classifier.start().then(() => tell({ type: 'ready', ...this.#classifier.runtime }), this.#ended.reject)
+    this.#classifier.start().then(() => {
+      this.#activity.ready()
+      tell({ type: 'ready', ...this.#classifier.runtime })
+    }, this.#ended.reject)
     this.#loading = loadRest() // while Python and the broker start
     this.#loading.catch(() => {}) // thrown in #work
     let times = 0
@@ -163,8 +166,7 @@ export class HostedWorker {
 
   #tellActivity(): void {
     if (!this.#args.reports) return
-    const news = this.#activity.take(this.#worker?.partitions ?? [])
-    if (news) this.#tell({ type: 'activity', ...news })
+    this.#tell({ type: 'activity', ...this.#activity.take(this.#worker?.partitions ?? []) })
   }
 
   readonly #ask: Ask = (job, question) =>

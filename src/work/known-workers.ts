@@ -1,6 +1,6 @@
 import type { ReportedPartition, WorkerReport, WorkingReport } from '../reports/report.ts'
 import { type Clock, monotonicMs } from '../support/clock.ts'
-import type { WorkerActivity } from './activity.ts'
+import { NO_TIME, type TimeSpent, type WorkerActivity } from './activity.ts'
 
 /** A worker tells what is new once a second. After this long without news it still has the batch that it told of. */
 const SAME_BATCH_MS = 1500
@@ -26,7 +26,7 @@ interface KnownWorker {
   restarts: number
   readonly classifierRestarts: Record<string, number>
   readonly usual: { rows: number; ms: number }
-  readonly stages: [number, number, number]
+  spent: TimeSpent
 }
 
 /** What a supervisor knows of its workers: what they did since it began, and what they do now. */
@@ -48,7 +48,7 @@ export class KnownWorkers {
       restarts: -1,
       classifierRestarts: {},
       usual: { rows: 0, ms: 0 },
-      stages: [0, 0, 0],
+      spent: NO_TIME,
     }
     const begins = { home, isReady: false, partitions: [], batch: null, toldAt: this.#now() }
     this.#workers.set(name, { ...before, ...begins, restarts: before.restarts + 1 } as KnownWorker)
@@ -61,7 +61,7 @@ export class KnownWorkers {
   }
 
   told(name: string, news: WorkerActivity): void {
-    const { rows, rejected, joins, classifierRestarts, usual, stages, batch, partitions } = news
+    const { rows, rejected, joins, classifierRestarts, usual, spent, batch, partitions } = news
     const worker = this.#workers.get(name)
     if (!worker) return
     worker.rows += rows
@@ -71,9 +71,11 @@ export class KnownWorkers {
       worker.classifierRestarts[code] = (worker.classifierRestarts[code] ?? 0) + count
     worker.usual.rows += usual.rows
     worker.usual.ms += usual.ms
-    stages.forEach((ms, stage) => {
-      worker.stages[stage]! += ms
-    })
+    const { spent: before } = worker
+    worker.spent = {
+      ...{ start: before.start + spent.start, classify: before.classify + spent.classify },
+      ...{ send: before.send + spent.send, wait: before.wait + spent.wait },
+    }
     worker.batch = batch
     worker.toldAt = this.#now()
     if (partitions) worker.partitions = partitions
@@ -89,11 +91,10 @@ export class KnownWorkers {
   }
 
   #reportOf(name: string, worker: KnownWorker): WorkerReport {
-    const { home, isReady, partitions, batch, toldAt, rows, rejected, restarts, classifierRestarts, usual, stages } =
+    const { home, isReady, partitions, batch, toldAt, rows, rejected, restarts, classifierRestarts, usual, spent } =
       worker
     const now = this.#now()
     const sinceMs = now - toldAt > SAME_BATCH_MS ? now - toldAt : 0
-    const [queue, classify, send] = stages.map(inSeconds)
     return {
       name,
       ...(home.pid === undefined ? {} : { pid: home.pid }),
@@ -106,7 +107,10 @@ export class KnownWorkers {
       restarts,
       classifierRestarts,
       secondsPerRow: usual.rows === 0 ? null : Number((usual.ms / usual.rows / 1000).toPrecision(3)),
-      seconds: { queue: queue!, classify: classify!, send: send! },
+      time: {
+        ...{ start: inSeconds(spent.start), classify: inSeconds(spent.classify) },
+        ...{ send: inSeconds(spent.send), wait: inSeconds(spent.wait) },
+      },
     }
   }
 }

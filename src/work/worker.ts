@@ -321,10 +321,12 @@ export class Worker {
     } else {
       const { results, rejected } = answer!
       const headers = span?.headers ?? null
+      const sent = this.#activity.sends()
       const acked = Promise.all(results.map(value => this.#sender.send(to, { key: item.job, value, headers })))
       await (span ? span.sending(acked, { ...to, messages: results.length }) : acked)
       await Promise.all(rejected.map(row => this.#rejects.row(row, item, { topic, partition, attempt, headers })))
       results.forEach(freeBytes)
+      sent()
     }
     crashPoint('result-acked')
     held.batcher.settle(item)

@@ -150,7 +150,7 @@ function workerAt(
     },
     rows: Math.round(elapsed * 298),
     rowsPerSecond: isSilent ? 0 : 296 + place,
-    seconds: { queue: elapsed * 0.11, classify: elapsed * 0.84, send: elapsed * 0.05 },
+    time: { start: elapsed * 0.01, classify: elapsed * 0.84, send: elapsed * 0.05, wait: elapsed * 0.1 },
   })
 }
 

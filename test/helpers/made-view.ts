@@ -64,7 +64,7 @@ export function aWorker(parts: Partial<WorkerView> = {}): WorkerView {
     restarts: 0,
     classifierRestarts: {},
     secondsPerRow: 0.09,
-    seconds: { queue: 1, classify: 45, send: 2 },
+    time: { start: 2, classify: 45, send: 1, wait: 2 },
     ...parts,
   }
 }

@@ -7,8 +7,7 @@ const NOTHING: MeteredParts = { publishing: null, working: null, collecting: nul
 const BATCH = { topic: 'rowmill.bulk', partition: 3, job: 'orders', row: 100, rows: 50, seconds: 70.9 }
 
 function worker(parts: Partial<WorkerReport> = {}): WorkerReport {
-  const seconds = { queue: 0, classify: 0, send: 0 }
-  const idle = { partitions: [], batch: null, rows: 0, rejected: 0, restarts: 0, seconds }
+  const idle = { partitions: [], batch: null, rows: 0, rejected: 0, restarts: 0 }
   return { name: 'mill-1-1', state: 'idle', heardSeconds: 0.4, ...idle, ...parts }
 }
 

@@ -92,8 +92,8 @@ test('work reports the batch in hand, the partitions and the counts of each work
   const isShared = (report: Report) => bothWorkers(report, ({ partitions }) => partitions.length > 0) && ownsAll(report)
   await untilReported(working, 'both workers have partitions', isShared)
   assert.equal((await cli('publish', 'in.csv', '--job', 'j', '--partitions', '4')).code, 0)
-  const classifies = ({ state, rows, batch, seconds }: WorkerReport) =>
-    state === 'busy' && rows > 0 && batch!.rows === 10 && seconds.classify > 0.1
+  const classifies = ({ state, rows, batch, time }: WorkerReport) =>
+    state === 'busy' && rows > 0 && batch!.rows === 10 && time!.classify > 0.1
   const busy = await untilReported(working, 'both workers classify', report => bothWorkers(report, classifies))
   assert.deepEqual([busy.command, busy.isLast, busy.publishing, busy.collecting], ['work', false, null, null])
   assert.ok(ownsAll(busy), partitionsOf(busy).join())
@@ -142,6 +142,11 @@ test('a classifier that hangs shows as started again, in its own count, and the 
   const { cli, work, untilReported } = await place(t, 60, HANGS_ONCE)
   assert.equal((await cli('publish', 'in.csv', '--job', 'j', '--partitions', '1')).code, 0)
   const working = work('--workers', '1', '--batch-timeout', '4')
+  const hangs = await untilReported(working, 'the batch that hangs counts while it is in hand', report => {
+    const [worker] = workersOf(report)
+    return (worker?.time?.classify ?? 0) > 2 && worker!.rows < 60
+  })
+  assert.ok(workersOf(hangs)[0]!.time!.wait < 2, 'a worker that classifies waits for no rows')
   const done = await untilReported(working, 'all rows are classified', report => workersOf(report)[0]?.rows === 60)
   const [{ classifierRestarts, restarts, secondsPerRow }] = workersOf(done) as [WorkerReport]
   assert.deepEqual([classifierRestarts, restarts, done.working!.restarts], [{ CLASSIFIER_TIMEOUT: 1 }, 0, 0])

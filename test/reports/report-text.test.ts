@@ -16,7 +16,7 @@ const worker: WorkerReport = {
   restarts: 0,
   classifierRestarts: { CLASSIFIER_TIMEOUT: 1 },
   secondsPerRow: 0.0079,
-  seconds: { queue: 0.1, classify: 9.5, send: 0.2 },
+  time: { start: 1.2, classify: 9.5, send: 0.2, wait: 3.1 },
 }
 
 const report: Report = {
@@ -64,8 +64,9 @@ test('fields that this version does not know do no harm', () => {
 })
 
 test('an older report does not tell the process of a worker, and nothing of restarts of its classifier', () => {
-  const { pid: _, classifierRestarts: __, secondsPerRow: ___, ...older } = worker
-  const { batchTimeout: ____, ...working } = report.working!
+  const { pid: _, classifierRestarts: __, secondsPerRow: ___, time: ____, ...rest } = worker
+  const older = { ...rest, seconds: { queue: 0.1, classify: 9.5, send: 0.2 } }
+  const { batchTimeout: _____, ...working } = report.working!
   const [read] = decoded({ ...report, working: { ...working, workers: [older] } })!.working!.workers
   assert.deepEqual(read, older)
 })
@@ -94,7 +95,7 @@ test('what is no report of this version is none', () => {
     { working: { ...report.working, workers: [{ ...worker, secondsPerRow: 'x' }] } },
     { working: { ...report.working, workers: [{ ...worker, partitions: [3] }] } },
     { working: { ...report.working, workers: [{ ...worker, batch: { ...worker.batch, rows: null } }] } },
-    { working: { ...report.working, workers: [{ ...worker, seconds: { queue: 1, classify: 2 } }] } },
+    { working: { ...report.working, workers: [{ ...worker, time: { start: 0, wait: 1, classify: 2 } }] } },
     { collecting: { ...report.collecting, waiting: 5 } },
     ...[null, 'x', { classifier: 5 }].map(uses => ({ uses })),
     ...[null, 'x', { code: 'OUTPUT_FAILED' }].map(failure => ({ failure })),

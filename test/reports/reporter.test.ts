@@ -23,7 +23,7 @@ const idle: WorkerReport = {
   rows: 0,
   rejected: 0,
   restarts: 0,
-  seconds: { queue: 0, classify: 0, send: 0 },
+  time: { start: 0, classify: 0, send: 0, wait: 0 },
 }
 const working = (...workers: WorkerReport[]): ReportedParts => {
   return { publishing: null, working: { restarts: 0, rebalances: 0, workers }, collecting: null }
@@ -260,7 +260,7 @@ test('the report of 512 workers is far below what a topic takes, and comes less 
     seconds: 12.345,
   }
   const workers = Array.from({ length: 512 }, (_, i): WorkerReport => {
-    const seconds = { queue: 12345.678, classify: 12345.678, send: 12345.678 }
+    const time = { start: 12345.6, classify: 12345.6, send: 12345.6, wait: 12345.6 }
     return {
       ...idle,
       name: `worker-in-a-pod-7f9c-12345-${i}`,
@@ -268,7 +268,7 @@ test('the report of 512 workers is far below what a topic takes, and comes less 
       partitions,
       batch,
       rows: 123_456_789,
-      seconds,
+      time,
     }
   })
   const reported = await Reported.start()

@@ -44,7 +44,7 @@ export function madeWorker(more: Partial<WorkerReport> = {}): WorkerReport {
     ...{ name: 'host-7-1', pid: 8, state: 'busy', heardSeconds: 0, batch: null, rows: 1000, rejected: 0, restarts: 0 },
     partitions: [0, 1].map(partition => ({ topic: TOPIC, partition })),
     ...{ classifierRestarts: {}, secondsPerRow: 0.01 },
-    seconds: { queue: 0, classify: 10, send: 0 },
+    time: { start: 1, classify: 10, send: 0, wait: 0 },
     ...more,
   }
 }

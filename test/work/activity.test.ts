@@ -37,9 +37,42 @@ test('a row of a job without sequence has no number', () => {
   assert.equal(activity.take([])!.batch!.row, null)
 })
 
+test('at any moment a worker does one thing, and the batch in hand counts', async () => {
+  const time = new ManualTime()
+  const activity = new Activity({ time })
+  await time.pass(900)
+  const early = activity.began(batch(0), JOB, AT)
+  await time.pass(100)
+  activity.ready()
+  await time.pass(40)
+  activity.ended(early, 10)
+  await time.pass(300)
+  const [one, two] = [activity.began(batch(10), JOB, AT), activity.began(batch(20), JOB, AT)]
+  await time.pass(2000)
+  assert.deepEqual(activity.take([]).spent, { start: 1000, classify: 2040, send: 0, wait: 300 })
+  await time.pass(500)
+  activity.ended(one, 10)
+  const sent = activity.sends()
+  await time.pass(500)
+  activity.ended(two, 10)
+  await time.pass(70)
+  sent()
+  await time.pass(1)
+  const { spent, usual } = activity.take([])
+  assert.deepEqual(spent, { start: 0, classify: 1000, send: 70, wait: 1 })
+  assert.deepEqual(usual, { rows: 20, ms: 3000 }, 'batches are answered one after the other')
+  await time.pass(5)
+  assert.deepEqual(activity.take([]).spent, { start: 0, classify: 0, send: 0, wait: 5 })
+})
+
 test('a worker tells only what is new since it last told', () => {
-  const activity = new Activity({ keepsTimings: true })
-  assert.equal(activity.take([]), null)
+  const time = new ManualTime()
+  const activity = new Activity({ keepsTimings: true, time })
+  const none = {
+    ...{ rows: 0, rejected: {}, joins: 0, batch: null, timings: [], classifierRestarts: {}, usual: { rows: 0, ms: 0 } },
+    spent: { start: 0, classify: 0, send: 0, wait: 0 },
+  }
+  assert.deepEqual(activity.take([]), none)
   activity.joined()
   activity.rejected('CLASSIFIER_CONTRACT')
   activity.rejected('CLASSIFIER_CONTRACT')
@@ -47,7 +80,7 @@ test('a worker tells only what is new since it last told', () => {
   activity.settled([1, 2, 3])
   activity.settled([10, 20, 30])
   assert.deepEqual(activity.take([AT]), {
-    ...{ rows: 0, rejected: { CLASSIFIER_CONTRACT: 2, MALFORMED: 1 }, joins: 1, stages: [11, 22, 33], batch: null },
+    ...{ rows: 0, rejected: { CLASSIFIER_CONTRACT: 2, MALFORMED: 1 }, joins: 1, spent: none.spent, batch: null },
     ...{ classifierRestarts: {}, usual: { rows: 0, ms: 0 } },
     timings: [
       [1, 2, 3],
@@ -55,7 +88,7 @@ test('a worker tells only what is new since it last told', () => {
     ],
     partitions: [AT],
   })
-  assert.equal(activity.take([AT]), null)
+  assert.deepEqual(activity.take([AT]), none)
   assert.deepEqual(activity.take([])!.partitions, [])
 })
 
@@ -107,7 +140,14 @@ test('a supervisor adds up what a worker did, also before it was started again',
   const home = { heardAt: 1000, pid: 8 }
   known.started('w', home)
   const none = {
-    ...{ rows: 0, rejected: {}, joins: 0, stages: [0, 0, 0] as const, timings: [], batch: null },
+    ...{
+      rows: 0,
+      rejected: {},
+      joins: 0,
+      spent: { start: 0, classify: 0, send: 0, wait: 0 },
+      timings: [],
+      batch: null,
+    },
     ...{ classifierRestarts: {}, usual: { rows: 0, ms: 0 } },
   }
   const [worker] = known.report.workers
@@ -121,7 +161,7 @@ test('a supervisor adds up what a worker did, also before it was started again',
     joins: 1,
     classifierRestarts: { CLASSIFIER_TIMEOUT: 1 },
     usual: { rows: 6, ms: 1500 },
-    stages: [1000, 2000, 100],
+    spent: { start: 1000, classify: 2000, send: 100, wait: 50 },
     batch: inHand,
     partitions: [AT],
   })
@@ -142,7 +182,7 @@ test('a supervisor adds up what a worker did, also before it was started again',
       classifierRestarts: { CLASSIFIER_TIMEOUT: 1 },
       secondsPerRow: 0.25,
     },
-    ...{ rows: 7, rejected: 3, seconds: { queue: 1, classify: 2, send: 0.1 } },
+    ...{ rows: 7, rejected: 3, time: { start: 1, classify: 2, send: 0.1, wait: 0.1 } },
   })
   known.started('w', { heardAt: now, pid: 9 })
   const again = known.report

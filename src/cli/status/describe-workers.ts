@@ -1,4 +1,5 @@
 import { counted } from '../../support/counted.ts'
+import { timeOfWorkers } from '../../watch/time-of-workers.ts'
 import type { JobView, WorkerView } from '../../watch/view.ts'
 import { secondsOf } from '../../watch/what-it-waits-for.ts'
 import { duration } from '../duration.ts'
@@ -9,6 +10,13 @@ import { grouped, ranges, rowCount, speed } from './words.ts'
 const ORDER = ['silent', 'starting', 'busy', 'idle', 'gone'] as const
 /** How many workers are shown unless all are asked for. */
 const SHOWN = 8
+
+const ACTIVITIES = [
+  ['classify', 'classifying'],
+  ['send', 'sending results'],
+  ['wait', 'waiting for rows'],
+  ['start', 'starting the classifier'],
+] as const
 
 /** `3 workers: 2 busy, 1 idle`. */
 export function countWorkers(workers: readonly WorkerView[]): string {
@@ -30,9 +38,20 @@ export function describeWorkers(
   const more = here.slice(shown.length)
   return [
     ...wrapped(countWorkers(workers), width, { tone: 'title' }),
+    ...wrapped(describeTime(here), width, { indent: '  ' }),
     ...shown.flatMap(worker => wrapped(describeWorker(worker, job), width, { indent: '  ' })),
     ...(more.length === 0 ? [] : wrapped(`${more.length} more: --all shows them`, width, { indent: '  ' })),
   ]
+}
+
+/** `time: 93 % classifying, 1 % sending results, 6 % waiting for rows`. */
+function describeTime(workers: readonly WorkerView[]): string {
+  const time = timeOfWorkers(workers)
+  if (time === null) return ''
+  const sum = time.classify + time.send + time.wait + time.start
+  const shares = ACTIVITIES.map(([activity, words]) => [Math.round((100 * time[activity]) / sum), words] as const)
+  const told = shares.filter(([share]) => share > 0).map(([share, words]) => `${share} % ${words}`)
+  return told.length === 0 ? '' : `time of all workers: ${told.join(', ')}`
 }
 
 function describeWorker(worker: WorkerView, job: JobView): string {

@@ -2,7 +2,7 @@ import { dirname, resolve } from 'node:path'
 import type { ErrorCode } from '../../errors.ts'
 import type { ObservedWork } from '../../reports/observer.ts'
 import type { ReportedParts } from '../../reports/report.ts'
-import { BATCH_STAGES, type WorkerReport } from '../../reports/report.ts'
+import { BATCH_STAGES, WORKER_ACTIVITIES, type WorkerReport } from '../../reports/report.ts'
 import { freeDiskBytes } from '../../support/free-disk.ts'
 import { addJobMetrics, type JobFigures } from './job-metrics.ts'
 import { addProcessMetrics } from './process-metrics.ts'
@@ -129,6 +129,19 @@ function addRowCounters(registry: Registry, look: () => ReportedParts): void {
 }
 
 function addWorkerMetrics(registry: Registry, look: () => ReportedParts): void {
+  addCounter(registry, {
+    name: 'rowmill_worker_time_seconds_total',
+    help: 'What the workers spent their time on, in seconds of all of them: start, classify, send, wait.',
+    labels: ['activity'],
+    fill: set => {
+      const { working } = look()
+      for (const activity of working ? WORKER_ACTIVITIES : [])
+        set(
+          { activity },
+          working!.workers.reduce((sum, { time }) => sum + (time?.[activity] ?? 0), 0),
+        )
+    },
+  })
   addCounter(registry, {
     name: 'rowmill_classifier_restarts_total',
     help: 'How often a worker started its classifier again, by the code of the reason.',

@@ -1,6 +1,7 @@
-import type { BatchStage, StageSeconds } from '../../reports/report.ts'
+import type { WorkerTime } from '../../reports/report.ts'
 import { printable } from '../../support/printable.ts'
 import { isOpen } from '../../watch/phase.ts'
+import { timeOfWorkers } from '../../watch/time-of-workers.ts'
 import type { EventView, JobView, PartitionView, PipelineView, ProcessView, WorkerView } from '../../watch/view.ts'
 import { asSentence, type Headline, headlineOf, jobOfInterest, othersInTrouble } from './headline.ts'
 import type { HistoryPoints } from './history.ts'
@@ -33,8 +34,8 @@ export interface PageState {
   readonly workers: readonly WorkerView[]
   readonly workersLeftOut: number
   readonly processes: readonly ProcessView[]
-  /** Seconds of all workers. Null: none of them reports. */
-  readonly time: StageSeconds | null
+  /** What the workers that are there spent their time on, or all if none is left. Null: none of them reports. */
+  readonly time: WorkerTime | null
   readonly events: readonly EventView[]
 }
 
@@ -112,9 +113,7 @@ function detailOf(job: JobView): JobDetail {
   }
 }
 
-function timeOf(workers: readonly WorkerView[]): StageSeconds | null {
-  const seconds = workers.map(worker => worker.seconds).filter(found => found !== null)
-  if (seconds.length === 0) return null
-  const sum = (stage: BatchStage) => seconds.reduce((total, of) => total + of[stage], 0)
-  return { queue: sum('queue'), classify: sum('classify'), send: sum('send') }
+function timeOf(workers: readonly WorkerView[]): WorkerTime | null {
+  const here = workers.filter(({ state }) => state !== 'gone')
+  return timeOfWorkers(here.length > 0 ? here : workers)
 }

@@ -41,6 +41,8 @@ What it waits for: row 500 (partition 0) is in the classifier of worker
   partition 1  250 rows  oldest 31 s  5 rows/s  mill-4711-1
 
 1 worker: 1 busy
+  time of all workers: 90 % classifying, 2 % sending results, 4 % waiting for
+    rows, 4 % starting the classifier
   mill-4711-1 (pid 4711): classifies 100 rows from row 500 for 2.5 s; 500 rows
     at 10 rows/s; partitions 0, 1`,
   )
@@ -200,7 +202,7 @@ test('the partition that the output waits for and the worker that is silent come
   assert.match(text, /partition 3 .* the next row\n/)
   assert.match(
     text,
-    /12 more: --all shows them\n\n20 workers: 1 silent, 19 busy\n {2}mill-9-1 \(pid 4711\): silent for 1 s/,
+    /12 more: --all shows them\n\n20 workers: 1 silent, 19 busy\n {2}time of all workers: [^\n]+\n {4}classifier\n {2}mill-9-1 \(pid 4711\): silent for 1 s/,
   )
   assert.doesNotMatch(textOf(view, { all: true }), /--all/)
 })

@@ -7,8 +7,8 @@ import { ofMetric } from '../../helpers/scrape.ts'
 const NOTHING: ReportedParts = { publishing: null, working: null, collecting: null }
 
 function worker(state: WorkerReport['state'], rows: number): WorkerReport {
-  const seconds = { queue: 0, classify: 0, send: 0 }
-  return { name: 'm-1-1', state, heardSeconds: 0, partitions: [], batch: null, rows, rejected: 0, restarts: 0, seconds }
+  const time = { start: 1.5, classify: 20, send: 0.5, wait: 8 }
+  return { name: 'm-1-1', state, heardSeconds: 0, partitions: [], batch: null, rows, rejected: 0, restarts: 0, time }
 }
 
 function metered(parts: Partial<ReportedParts> = {}, output: string | null = null, command = 'work') {
@@ -45,6 +45,12 @@ test('counts are those of the parts at the moment of the scrape', async () => {
   assert.deepEqual(await of('rowmill_classifier_restarts_total'), {
     'reason="CLASSIFIER_TIMEOUT",pipeline="mill"': 3,
     'reason="CLASSIFIER_DIED",pipeline="mill"': 0,
+  })
+  assert.deepEqual(await of('rowmill_worker_time_seconds_total'), {
+    'activity="start",pipeline="mill"': 4.5,
+    'activity="classify",pipeline="mill"': 60,
+    'activity="send",pipeline="mill"': 1.5,
+    'activity="wait",pipeline="mill"': 24,
   })
   for (const again of [1, 2])
     for (const [name, count] of counts)

@@ -1,41 +1,46 @@
-import { byId, element, Rows, setHidden, setText } from './dom.js'
+import { byId, element, Rows, setAttribute, setHidden, setText } from './dom.js'
 import { duration } from './words.js'
 
-/** @typedef {{ stage: 'queue' | 'classify' | 'send', seconds: number, share: number }} Stage */
+/** @typedef {{ activity: keyof typeof WORDS, seconds: number, share: number }} Activity */
 
-const WORDS = { queue: 'waiting in a queue', classify: 'in the classifier', send: 'sending results' }
+const WORDS = {
+  classify: 'classifying',
+  send: 'sending results',
+  wait: 'waiting for rows',
+  start: 'starting the classifier',
+}
 
-class StageRow {
-  #name = element('dt')
+class ActivityRow {
+  #name = element('dt', 'key')
   #value = element('dd')
   root = element('div', '', this.#name, this.#value)
 
-  /** @param {Stage} stage */
-  update({ stage, seconds, share }) {
-    this.#name.className = `key ${stage}`
-    setText(this.#name, WORDS[stage])
+  /** @param {Activity} activity */
+  update({ activity, seconds, share }) {
+    setAttribute(this.#name, 'data-activity', activity)
+    setText(this.#name, WORDS[activity])
     setText(this.#value, `${Math.round(share * 100)} % (${duration(seconds)})`)
   }
 }
 
-/** One bar: where the time of a batch goes. */
+/** One bar: what all workers spent their time on, the batches in hand included. */
 export class TimeSection {
-  #rows = new Rows(byId('time-list'), () => new StageRow())
+  #rows = new Rows(byId('time-list'), () => new ActivityRow())
 
   /** @param {import('./state.js').State} state */
   update({ parts: { time } }) {
-    const seconds = time ? time.queue + time.classify + time.send : 0
+    const seconds = time ? time.classify + time.send + time.wait + time.start : 0
     const isKnown = time && seconds > 0
     setHidden(byId('time'), !isKnown)
     setHidden(byId('time-empty'), Boolean(isKnown))
-    /** @type {Stage[]} */
-    const stages = []
-    for (const bar of byId('time').children) {
-      const stage = /** @type {'queue'} */ (bar.className)
-      const share = time && seconds > 0 ? time[stage] / seconds : 0
-      if (bar instanceof HTMLElement) bar.style.flexGrow = share.toFixed(4)
-      if (time && isKnown) stages.push({ stage, seconds: time[stage], share })
+    /** @type {Activity[]} */
+    const activities = []
+    for (const bar of /** @type {Iterable<HTMLElement>} */ (byId('time').children)) {
+      const activity = /** @type {keyof typeof WORDS} */ (bar.dataset.activity)
+      const share = time && seconds > 0 ? time[activity] / seconds : 0
+      bar.style.flexGrow = share.toFixed(4)
+      if (time && isKnown) activities.push({ activity, seconds: time[activity], share })
     }
-    this.#rows.show(stages, ({ stage }) => stage)
+    this.#rows.show(activities, ({ activity }) => activity)
   }
 }
