@@ -230,6 +230,34 @@ test('the page says when no news comes, and goes on by itself with the points th
   await until(page, 'h1', 'Job later')
 })
 
+test('a page for which the monitor has no room says so, and has the news when another page is closed', {
+  skip: withoutBrowser,
+}, async t => {
+  const source = new MadeSource()
+  const server = await servePage(source)
+  t.after(() => server.close())
+  source.show(now())
+  const others = Array.from({ length: 32 }, () => new AbortController())
+  t.after(() => {
+    for (const other of others) other.abort()
+  })
+  await Promise.all(
+    others.map(async ({ signal }) => {
+      const { status, body } = await fetch(`${server.address}/api/stream`, { signal })
+      assert.equal(status, 200)
+      await body!.getReader().read()
+    }),
+  )
+  const page = await browser.newPage()
+  t.after(() => page.close())
+  await page.goto(server.address)
+  await until(page, 'h1', 'The monitor sends this page no news: too many pages are open: close one.')
+  await until(page, '#connection-text', 'no news: too many pages are open: close one')
+  others[0]!.abort()
+  await page.locator('#connection[data-state=live]').waitFor({ timeout: 15_000 })
+  await until(page, 'h1', 'Job orders is running')
+})
+
 test('a screen reader is told a new sentence once, and not each change of a number', {
   skip: withoutBrowser,
 }, async t => {
