@@ -47,10 +47,19 @@ export async function lookAgain(run: FoundRun): Promise<FoundRun | null> {
   return await runOf(run.output)
 }
 
-/** Resolves when a run is over: it is complete, or it failed for good. Throws the reason of `signal`. */
-export async function untilOver(run: FoundRun, signal: AbortSignal): Promise<void> {
-  while ((await lookAgain(run)) !== null)
+/**
+ * Resolves when a run is over: it is complete, or it failed for good. `seen` gets it as it is meanwhile. Throws the reason of
+ * `signal`.
+ */
+export async function untilOver(
+  run: FoundRun,
+  signal: AbortSignal,
+  seen: (now: FoundRun) => void = () => {},
+): Promise<void> {
+  for (let now = await lookAgain(run); now !== null; now = await lookAgain(run)) {
+    seen(now)
     await delay(LOOK_MS, undefined, { signal }).catch(() => signal.throwIfAborted())
+  }
 }
 
 /**

@@ -8,19 +8,27 @@ import type { WatchHealth } from '../monitor/watch-health.ts'
 import { unlessAborted } from '../support/abort.ts'
 import { version } from '../support/version.ts'
 import { Pace } from '../watch/pace.ts'
+import type { PipelineView } from '../watch/view.ts'
 import type { Session } from './limits.ts'
 import { type SharedOptions, sharedConnection } from './shared-pipeline.ts'
 import { print, printed } from './standard-output.ts'
+
+interface Watched {
+  readonly server: MonitorServer
+  readonly health: WatchHealth
+  /** A view, with what is known of it on this machine. */
+  readonly told: (view: PipelineView) => PipelineView
+}
 
 /** Shows the pipeline until the signal aborts. Throws its reason, and what ends the watch. */
 export async function watchOverHttp(
   options: SharedOptions & { readonly stalledAfter: number },
   { say, signal }: Session,
-  { server, health }: { readonly server: MonitorServer; readonly health: WatchHealth },
+  { server, health, told }: Watched,
 ): Promise<void> {
   const connection = await unlessAborted(sharedConnection({ command: 'monitor', options }, { say, signal }), signal)
   const pace = new Pace()
-  const watch = new StandingWatch(connection, { stalledAfterSeconds: options.stalledAfter, pace })
+  const watch = new StandingWatch(connection, { stalledAfterSeconds: options.stalledAfter, pace, told })
   health.watches(watch)
   const feed = new PageFeed(watch)
   try {

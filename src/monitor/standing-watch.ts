@@ -26,6 +26,8 @@ type TopicsAnswer = { readonly missing: string | null } | 'silent'
 export interface StandingWatchOptions extends PipelineWatchOptions {
   /** The first topic that is missing, or null. Asks once. Default: asks the brokers. */
   readonly ask?: (hangUp: AbortSignal) => Promise<string | null>
+  /** What else is known of what a view shows. Default: nothing. */
+  readonly told?: (view: PipelineView) => PipelineView
 }
 
 /**
@@ -36,6 +38,7 @@ export class StandingWatch implements ViewSource {
   readonly #connection: PipelineConnection
   readonly #options: PipelineWatchOptions
   readonly #ask: (hangUp: AbortSignal) => Promise<string | null>
+  readonly #told: (view: PipelineView) => PipelineView
   readonly #time: Time
   readonly #wallClock: () => number
   readonly #stop = new AbortController()
@@ -47,13 +50,14 @@ export class StandingWatch implements ViewSource {
   #seen: PipelineView | null = null
   #state: State | null = null
 
-  constructor(connection: PipelineConnection, { ask, ...options }: StandingWatchOptions = {}) {
+  constructor(connection: PipelineConnection, { ask, told = view => view, ...options }: StandingWatchOptions = {}) {
     const { kafka, pipeline } = connection
     const { time = realTime, wallClock = Date.now } = options
     const { jobs, rows, results } = topicsOf(pipeline)
     this.#connection = connection
     this.#options = options
     this.#ask = ask ?? (hangUp => missingTopic(kafka, [jobs, rows, results], hangUp))
+    this.#told = told
     this.#time = time
     this.#wallClock = wallClock
   }
@@ -161,7 +165,8 @@ export class StandingWatch implements ViewSource {
     }
   }
 
-  #showSeen(view: PipelineView): void {
+  #showSeen(seen: PipelineView): void {
+    const view = this.#told(seen)
     this.#seen = view
     this.#tell('watching', `watching pipeline ${view.pipeline}`)
     this.#show({ ...view, events: this.#timeline.after(view) })

@@ -145,6 +145,27 @@ test('monitor of a run ends with 0 when the run is over, and says so', async t =
   for (const line of log) assert.deepEqual([line['job'], line['pipeline']], [job, pipeline])
 })
 
+test('monitor of a run that is killed says at once that it has ended, and goes on when it is resumed', async t => {
+  const place = placeForRuns(t, 200)
+  const run = await waitingRun(t, place)
+  const args = ['monitor', '--port', '0', '--stalled-after', '3600'] // so that only the end of the run says it
+  const { child, finished, said } = startRowmill(args, { env: place.env, cwd: testFolder(t) })
+  t.after(() => child.kill('SIGKILL'))
+  const [url] = (await once(createInterface({ input: child.stdout }), 'line')) as [string]
+  const isStalled = async () => /^rowmill_job_phase\{.*phase="stalled".*\} 1$/m.test((await ask(`${url}/metrics`)).body)
+  await until('it is ready', async () => (await ask(`${url}/readyz`)).status === 200)
+  assert.equal(await isStalled(), false)
+  run.child.kill('SIGKILL')
+  await run.finished
+  await until('it is stalled', isStalled)
+  const resumed = startRowmill(['run', '--resume', run.output], { env: place.env })
+  t.after(() => resumed.child.kill('SIGKILL'))
+  await until('it moves', async () => !(await isStalled()))
+  writeFileSync(run.go, '')
+  assert.equal((await resumed.finished).code, 0)
+  assert.equal((await finished).code, 0, said())
+})
+
 test('monitor without a broker watches the run of another terminal', async t => {
   const place = placeForRuns(t, 200)
   const { output } = await waitingRun(t, place)

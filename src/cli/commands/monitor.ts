@@ -1,5 +1,6 @@
 import { healthRoute } from '../../monitor/health.ts'
 import { WatchHealth } from '../../monitor/watch-health.ts'
+import type { PipelineView } from '../../watch/view.ts'
 import { defineCommand } from '../command.ts'
 import { findPipeline, optionsOf } from '../found-pipeline.ts'
 import { type FoundRun, untilOver } from '../found-run.ts'
@@ -7,22 +8,28 @@ import { type Session, withinLimits } from '../limits.ts'
 import { logAbout } from '../log.ts'
 import { openMonitorServer, SERVER_OPTIONS } from '../monitor-server.ts'
 import { SHARED_OPTIONS } from '../shared-pipeline.ts'
-import { endOfRun } from '../status/run-of-status.ts'
+import { endOfRun, viewOfRun } from '../status/run-of-status.ts'
+
+/** A view, with what is known of it on this machine. */
+type TellView = (view: PipelineView) => PipelineView
 
 /** Resolves when the file of the run is gone, as its topics are then. Before that a signal or a fault ends it. */
 async function untilRunIsOver(
   run: FoundRun,
   session: Session,
-  watch: (session: Session) => Promise<void>,
+  watch: (session: Session, told: TellView) => Promise<void>,
 ): Promise<void> {
   const { say, signal } = session
   const stop = new AbortController()
   const stopped = AbortSignal.any([signal, stop.signal])
+  let now = run
   const isOver = async () => {
-    await untilOver(run, stopped)
+    await untilOver(run, stopped, seen => {
+      now = seen
+    })
     say(endOfRun(run, null).text)
   }
-  const watching = watch({ ...session, signal: stopped })
+  const watching = watch({ ...session, signal: stopped }, view => viewOfRun(view, now))
   const over = isOver()
   over.catch(() => {}) // it was stopped
   try {
@@ -51,8 +58,8 @@ export const monitorCommand = defineCommand({
       const server = await openMonitorServer({ ...options, port: options.monitorPort }, probes, say)
       try {
         const { watchOverHttp } = await import('../watch-over-http.ts')
-        const watch = (during: Session) => watchOverHttp(found, during, { server, health })
-        await (run === null ? watch(session) : untilRunIsOver(run, session, watch))
+        const watch = (during: Session, told: TellView) => watchOverHttp(found, during, { server, health, told })
+        await (run === null ? watch(session, view => view) : untilRunIsOver(run, session, watch))
         return 0
       } catch (error) {
         if (error === signal.reason && signal.reason.code !== 'TIMEOUT') return 0 // a signal is how it ends
