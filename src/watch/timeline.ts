@@ -99,7 +99,7 @@ const PHASES: { readonly [phase in JobPhase]?: readonly [EventKind, string] } = 
   complete: ['job-complete', 'is complete'],
   failed: ['job-failed', 'failed'],
   cancelled: ['job-cancelled', 'was cancelled'],
-  stalled: ['job-stalled', 'does not move any more'],
+  stalled: ['job-stalled', 'is stalled'],
 }
 
 function ofJobs(before: PipelineView, after: PipelineView): EventDetails[] {
@@ -112,7 +112,7 @@ function ofJob(before: JobView | undefined, job: JobView): EventDetails[] {
   const happened = before ? [] : [event('job-opened', `job ${id} was opened`, { job: id })]
   const ends = phase === before?.phase ? undefined : PHASES[phase]
   if (ends) {
-    const why = phase === 'stalled' ? waitsFor?.text : failure?.message
+    const why = phase === 'stalled' ? waitsFor?.text : failure?.message.split('\n', 1)[0] // a traceback follows
     happened.push(event(ends[0], `job ${id} ${ends[1]}${why ? `: ${why}` : ''}`, { job: id }))
   }
   const more = (rows.rejected ?? 0) - (before?.rows.rejected ?? 0)

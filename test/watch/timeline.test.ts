@@ -14,15 +14,13 @@ test('two equal views tell of no event', () => {
 test('a job that appears, ends, fails or stalls is an event, and so are its rejects', () => {
   const rejected = { ...aJob().rows, rejected: 3 }
   const reject = { row: 7, line: 8, reason: 'ValueError', detail: 'd' }
-  const failure = { code: 'KIND_DRIFT', place: null, message: 'column A drifts' }
+  const failure = { code: 'KIND_DRIFT', place: null, message: 'column A drifts\n  File "c.py", line 3\nKeyError: A' }
   assert.deepEqual(changes({ jobs: [] }, {}), ['job-opened: job orders was opened'])
   assert.deepEqual(changes({}, { jobs: [aJob({ phase: 'complete' })] }), ['job-complete: job orders is complete'])
   assert.deepEqual(changes({}, { jobs: [aJob({ phase: 'failed', failure })] }), [
     'job-failed: job orders failed: column A drifts',
   ])
-  assert.deepEqual(changes({}, { jobs: [aJob({ phase: 'stalled' })] }), [
-    'job-stalled: job orders does not move any more',
-  ])
+  assert.deepEqual(changes({}, { jobs: [aJob({ phase: 'stalled' })] }), ['job-stalled: job orders is stalled'])
   assert.deepEqual(changes({ jobs: [aJob({ phase: 'stalled' })] }, { jobs: [aJob({ phase: 'stalled' })] }), [])
   assert.deepEqual(changes({}, { jobs: [aJob({ rows: rejected, lastRejects: [reject] })] }), [
     'rejects: job orders: 3 rows rejected (ValueError), 3 in all',

@@ -132,7 +132,7 @@ const needsPerson = (job: JobView) => isOpen(job) && (job.phase === 'stalled' ||
 function sentenceOf(job: JobView): Omit<Headline, 'job'> {
   const { id, rows, waitsFor, movedAt } = job
   const help = job.help && { why: asSentence(job.help.why), command: job.help.command }
-  // At a standstill the time to the end says nothing.
+  // While a job is stalled, the time to the end says nothing.
   const etaSeconds = job.rate.now > 0 ? job.etaSeconds : null
   const trouble = troubleOf(job)
   if (isOpen(job) && trouble)
@@ -154,7 +154,7 @@ function sentenceOf(job: JobView): Omit<Headline, 'job'> {
       return {
         ...still,
         tone: 'bad',
-        sentence: `Job ${id} ${standstillOf(job)}.`,
+        sentence: `Job ${id} ${stalledSentenceOf(job)}.`,
         since: movedAt,
       }
     case 'failed':
@@ -200,13 +200,13 @@ function failureOf({ failure }: JobView): Pick<Headline, 'detail' | 'trace'> {
 }
 
 /** What a stalled job waits for that is no trouble as long as a job moves. */
-function standstillOf({ waitsFor }: JobView): string {
+function stalledSentenceOf({ waitsFor }: JobView): string {
   const { reason, worker } = waitsFor ?? {}
   if (worker && (reason === 'classifying' || reason === 'queued'))
     return `waits for worker ${worker}, which has brought no result for long`
   if (reason === 'publisher') return 'waits for its publisher, which has sent no row for long'
   if (reason === 'collector') return 'waits for its collector, which has written no row for long'
-  return 'stands still: rows wait, and nothing moves'
+  return 'is stalled: rows wait, and nothing moves'
 }
 
 /** The view has clauses; the page has sentences. */

@@ -59,7 +59,7 @@ test('each phase has a sentence', () => {
   assert.equal(say(aJob({ phase: 'waiting' })), 'wait: Job orders waits for its first row.')
   assert.equal(say(aJob({ phase: 'publishing' })), 'good: Job orders is running: rows are still being published.')
   assert.equal(say(aJob({ phase: 'writing' })), 'good: Job orders is almost done: its last rows are being written.')
-  assert.equal(say(aJob({ phase: 'stalled' })), 'bad: Job orders stands still: rows wait, and nothing moves.')
+  assert.equal(say(aJob({ phase: 'stalled' })), 'bad: Job orders is stalled: rows wait, and nothing moves.')
   const still = (reason: WaitReason, worker: string | null = null) =>
     say(aJob({ phase: 'stalled', waitsFor: waits(reason, { worker }) }))
   assert.equal(

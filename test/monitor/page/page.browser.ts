@@ -67,7 +67,7 @@ test('the page shows jobs, partitions, workers, times, rejects and events in wor
   )
   assert.match(
     await textOf(page, '#time-list'),
-    /waiting in a queue\s+11 % \(4 min\)\s+in the classifier\s+84 % \(\d+ min\)\s+sending results\s+5 %/,
+    /^classifying\s+84 % \(\d+ min\)\s+sending results\s+5 % \(\d+ min\)\s+waiting for rows\s+10 % \(\d+ min\)\s+starting the classifier\s+1 %/,
   )
   assert.match(await textOf(page, '#reasons'), /CLASSIFIER_FAILED\s+2\s+MALFORMED_ROW\s+1/)
   assert.match(await textOf(page, '#rejects'), /^row 288,540, line 288,542\s*CLASSIFIER_FAILED\s+KeyError: 'amount'/)
@@ -165,13 +165,13 @@ test('a click on a job opens it, and the way back leads back; a copy button copi
   const help = { why: 'Start a worker:', command: "rowmill work --pipeline 'a b'" }
   const jobs = [aJob({ id: 'calm' }), aJob({ id: 'stuck', phase: 'stalled', help })]
   const { page } = await open(t, [now({ jobs })], { permissions: ['clipboard-read', 'clipboard-write'] })
-  assert.equal(await textOf(page, 'h1'), 'Job stuck stands still: rows wait, and nothing moves.')
+  assert.equal(await textOf(page, 'h1'), 'Job stuck is stalled: rows wait, and nothing moves.')
   await page.getByRole('button', { name: 'Copy' }).click()
   await page.getByRole('button', { name: 'Copied' }).waitFor()
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), help.command)
   await page.locator('a[data-job=calm]').click()
   await until(page, 'h1', 'Job calm is running')
-  assert.match(await textOf(page, '#others'), /Job stuck stands still/)
+  assert.match(await textOf(page, '#others'), /Job stuck is stalled/)
   assert.equal(new URL(page.url()).search, '?job=calm')
   assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('data-job')), 'calm')
   await page.goBack()
@@ -256,6 +256,18 @@ test('a page for which the monitor has no room says so, and has the news when an
   others[0]!.abort()
   await page.locator('#connection[data-state=live]').waitFor({ timeout: 15_000 })
   await until(page, 'h1', 'Job orders is running')
+})
+
+test('a count that nobody knows is left out of the line of a job, and the whole command that helps is there', {
+  skip: withoutBrowser,
+}, async t => {
+  const rows = { total: 1000, published: null, classified: 20, written: null, rejected: null }
+  const help = { why: 'repair it', command: 'rowmill rejects replay --job orders && rowmill collect OUT --job orders' }
+  const { page } = await open(t, [now({ jobs: [aJob({ phase: 'failed', rows, help })] })])
+  await until(page, 'h1', 'Job orders failed.')
+  assert.doesNotMatch(await textOf(page, '#jobs'), /unknown|published/)
+  assert.match(await textOf(page, '#jobs'), /20 classified/)
+  assert.equal(await textOf(page, '#help-command'), help.command)
 })
 
 test('a screen reader is told a new sentence once, and not each change of a number', {

@@ -53,8 +53,8 @@ function figureOf({ rows: { total, classified }, bounded }) {
 function moreOf({ rows, rate: now, etaSeconds, phase }) {
   const isMoving = now > 0 && (phase === 'classifying' || phase === 'publishing')
   return [
-    `${number(rows.published)} published`,
-    `${number(rows.classified)} classified`,
+    rows.published === null ? null : `${number(rows.published)} published`,
+    rows.classified === null ? null : `${number(rows.classified)} classified`,
     rows.written === null ? null : `${number(rows.written)} written`,
     rows.rejected ? `${number(rows.rejected)} rejected` : null,
     isMoving ? `${rate(now)} rows/s` : null,

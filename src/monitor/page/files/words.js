@@ -46,5 +46,5 @@ export const PHASES = {
   complete: 'complete',
   failed: 'failed',
   cancelled: 'cancelled',
-  stalled: 'stands still',
+  stalled: 'stalled',
 }
