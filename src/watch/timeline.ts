@@ -80,7 +80,7 @@ function ofWorker(before: WorkerView | undefined, after: WorkerView): EventDetai
   )
   if (codes.length > 0) return codes.map(([code]) => event('classifier-restarted', restartOf(worker, code), { worker }))
   if (state === 'silent' && before.state !== 'silent')
-    return [event('worker-silent', `worker ${worker} on ${host} is not heard of any more`, { worker })]
+    return [event('worker-silent', `worker ${worker} on ${host} stopped answering`, { worker })]
   return []
 }
 

@@ -48,7 +48,7 @@ test('a worker that starts, is started again, falls silent or goes is an event, 
     ['classifier-restarted: the classifier of worker mill-4711-1 died, and was started again'],
   )
   assert.deepEqual(changes({}, { workers: [aWorker({ state: 'silent' })] }), [
-    'worker-silent: worker mill-4711-1 on mill is not heard of any more',
+    'worker-silent: worker mill-4711-1 on mill stopped answering',
   ])
   assert.deepEqual(changes({}, { workers: [] }), ['worker-gone: worker mill-4711-1 is gone'])
   assert.deepEqual(changes({}, { workers: [aWorker({ state: 'gone' })] }), ['worker-gone: worker mill-4711-1 is gone'])

@@ -62,7 +62,7 @@ export function headlineOf(view: PipelineView | null, job: JobView | null): Head
       tone: 'bad',
       sentence: `No Kafka broker answers at ${brokers}.`,
       since: unreachableSince,
-      detail: 'Everything below is as it was then. Rows are safe: the jobs go on when a broker is back.',
+      detail: 'Everything below is as it was then. Rows are safe: the jobs continue when a broker is back.',
       help: { why: 'It says what cannot be reached.', command: `rowmill doctor --brokers ${brokers}` },
     }
   if (noTopics !== null) return { ...nothing, ...headlineWithoutTopics(view, noTopics) }
@@ -203,9 +203,9 @@ function failureOf({ failure }: JobView): Pick<Headline, 'detail' | 'trace'> {
 function stalledSentenceOf({ waitsFor }: JobView): string {
   const { reason, worker } = waitsFor ?? {}
   if (worker && (reason === 'classifying' || reason === 'queued'))
-    return `waits for worker ${worker}, which has brought no result for long`
-  if (reason === 'publisher') return 'waits for its publisher, which has sent no row for long'
-  if (reason === 'collector') return 'waits for its collector, which has written no row for long'
+    return `waits for worker ${worker}, which has sent no result for a long time`
+  if (reason === 'publisher') return 'waits for its publisher, which has sent no row for a long time'
+  if (reason === 'collector') return 'waits for its collector, which has written no row for a long time'
   return 'is stalled: rows wait, and nothing moves'
 }
 

@@ -64,10 +64,10 @@ test('each phase has a sentence', () => {
     say(aJob({ phase: 'stalled', waitsFor: waits(reason, { worker }) }))
   assert.equal(
     still('queued', 'mill-4711-1'),
-    'bad: Job orders waits for worker mill-4711-1, which has brought no result for long.',
+    'bad: Job orders waits for worker mill-4711-1, which has sent no result for a long time.',
   )
-  assert.equal(still('publisher'), 'bad: Job orders waits for its publisher, which has sent no row for long.')
-  assert.equal(still('collector'), 'bad: Job orders waits for its collector, which has written no row for long.')
+  assert.equal(still('publisher'), 'bad: Job orders waits for its publisher, which has sent no row for a long time.')
+  assert.equal(still('collector'), 'bad: Job orders waits for its collector, which has written no row for a long time.')
   assert.equal(say(aJob({ phase: 'complete' })), 'done: Job orders is complete.')
   assert.equal(say(aJob({ phase: 'cancelled' })), 'idle: Job orders was cancelled.')
   assert.equal(say(aJob({ phase: 'failed', failure })), 'bad: Job orders failed.')
