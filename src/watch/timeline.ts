@@ -63,7 +63,7 @@ function ofWorkers(before: PipelineView, after: PipelineView): EventDetails[] {
   const gone = [...known.keys()].filter(name => !there.has(name))
   const stayed = [...there.values()].filter(({ name }) => known.has(name))
   const moved = stayed.filter(worker => partitionsOf(worker) !== partitionsOf(known.get(worker.name)!))
-  const shares = moved.map(({ name, partitions }) => `${name} has ${partitions.length}`)
+  const shares = moved.map(worker => `${worker.name} has ${sharesOf(worker)}`)
   return [
     ...changes,
     ...gone.map(worker => event('worker-gone', `worker ${worker} is gone`, { worker })),
@@ -93,6 +93,11 @@ function restartOf(worker: string, code: string): string {
 
 function partitionsOf({ partitions }: WorkerView): string {
   return partitions.map(keyOf).sort().join()
+}
+
+/** Rows and bulk rows share the numbers of their partitions: who has one has the other. */
+function sharesOf({ partitions }: WorkerView): number {
+  return new Set(partitions.map(({ partition }) => partition)).size
 }
 
 const PHASES: { readonly [phase in JobPhase]?: readonly [EventKind, string] } = {

@@ -200,7 +200,8 @@ function ownWorkerWait(
   const hasBegun = (of.tally?.window.lastAt ?? null) !== null
   if (isThere && !hasBegun)
     return wait('worker-starting', `${what} waits for the workers of its rowmill run, which are starting`)
-  return wait(isThere ? 'queued' : 'no-worker', `${what} waits for a worker: its rowmill run does not report any`)
+  if (isThere) return wait('queued', `${what} waits for a worker of its rowmill run`)
+  return wait('no-worker', `${what} waits for a worker: its rowmill run does not report any`)
 }
 
 /** The worker that has the row in its batch: the owner of the partition, or one that it lent the batch to. */

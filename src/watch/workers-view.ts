@@ -24,7 +24,17 @@ export function workerViews(facts: PipelineFacts, heard: readonly HeardProcess[]
     (process.report.working?.workers ?? []).map(worker => reportedWorker(facts, process, worker)),
   )
   const names = new Set(reported.map(({ name }) => name))
-  return [...reported, ...membersWithout(facts, names)]
+  return withoutTaken([...reported, ...membersWithout(facts, names)])
+}
+
+/** What a silent worker had, and another one has now, is no longer its own. */
+function withoutTaken(workers: readonly WorkerView[]): WorkerView[] {
+  const isThere = ({ state }: WorkerView) => state !== 'silent' && state !== 'gone'
+  const taken = new Set(workers.filter(isThere).flatMap(({ partitions }) => partitions.map(keyOf)))
+  return workers.map(worker => {
+    if (isThere(worker)) return worker
+    return { ...worker, partitions: worker.partitions.filter(at => !taken.has(keyOf(at))) }
+  })
 }
 
 function reportedWorker(facts: PipelineFacts, heard: HeardProcess, worker: WorkerReport): WorkerView {

@@ -57,6 +57,14 @@ test('a worker that starts, is started again, falls silent or goes is an event, 
   ])
 })
 
+test('a partition of rows and the one of bulk rows with its number move as one', () => {
+  const both = aWorker().partitions.flatMap(at => [at, { ...at, topic: 'p.bulk' }])
+  const count = new Set(both.map(({ partition }) => partition)).size
+  assert.deepEqual(changes({ workers: [aWorker({ partitions: [] })] }, { workers: [aWorker({ partitions: both })] }), [
+    `rebalance: partitions moved: worker mill-4711-1 has ${count}`,
+  ])
+})
+
 test('a broker that is lost and comes back is two events', () => {
   const { at } = aView()
   const lost = { unreachableSince: at - 12_000 }

@@ -205,7 +205,7 @@ test('the job of a run waits for the workers of that run, not for somebody who s
   assert.deepEqual(of(madeJobFacts(job, []), 200), starting)
   const running = madeReport({ command: 'run', publishing: { job: 'j', published: 40, total: 40 } })
   assert.deepEqual(of(madeJobFacts(job, []), 60, [[running, 1]]), starting)
-  const unheard = 'row 20 (partition 0) waits for a worker: its rowmill run does not report any'
+  const unheard = 'row 20 (partition 0) waits for a worker of its rowmill run'
   assert.deepEqual(of(madeJobFacts(job), 60), ['queued', unheard, null])
   const again = 'rowmill run --resume OUT'
   assert.deepEqual(of(madeJobFacts(job, []), 60), [
@@ -445,3 +445,22 @@ test('a job of events to which rows come all the time is stalled when none of th
   assert.deepEqual(at(61), ['stalled', 61])
   assert.deepEqual(at(61, [1, 1]), ['publishing', 5], 'a row was classified 5 s ago')
 })
+
+test('what another worker has taken over is no longer with the one that fell silent', () => {
+  const [first, second] = madeWorker().partitions
+  const views = workersSeen([
+    [workersReport([madeWorker({ partitions: [first!, second!] })]), 60],
+    [workersReport([madeWorker({ name: 'host-9-1', partitions: [first!] })], { process: 'host-9' }), 1],
+  ])
+  assert.deepEqual(
+    views.map(({ name, state, partitions }) => [name, state, partitions]),
+    [
+      ['host-7-1', 'silent', [second]],
+      ['host-9-1', 'busy', [first]],
+    ],
+  )
+})
+
+function workersSeen(reports: readonly (readonly [Report, number])[]) {
+  return assembleView(madeFacts({ reports })).workers
+}
