@@ -22,6 +22,16 @@ export function isAlive(identity: ProcessIdentity): boolean {
   return identify(identity.pid)?.start === identity.start
 }
 
+/** Whether no process has this pid now. */
+export function hasEnded(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return false
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH'
+  }
+}
+
 /** The command line of a process as one string, or null if it cannot be read. */
 export function commandLine(pid: number): string | null {
   if (process.platform !== 'linux') return ps(pid, 'args=')

@@ -10,6 +10,8 @@ export interface PipelineFacts {
   readonly pipeline: string
   /** The machine that watches. */
   readonly host: string
+  /** Whether that machine has no process of this pid. */
+  readonly hasEnded: (pid: number) => boolean
   /** As the user gave them. */
   readonly brokers: string
   /** Milliseconds since 1970, by the clock of the broker as far as it is known. */

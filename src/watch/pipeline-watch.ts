@@ -5,6 +5,7 @@ import type { PipelineConnection } from '../pipeline/context.ts'
 import type { OpenedJob } from '../pipeline/job-log.ts'
 import { decodeReport } from '../reports/report-text.ts'
 import { realTime, type Time } from '../support/clock.ts'
+import { hasEnded } from '../support/process-identity.ts'
 import { readResultsHead } from '../wire/result-head.ts'
 import { assembleView } from './assemble-view.ts'
 import { AttemptBook } from './attempt-book.ts'
@@ -263,6 +264,7 @@ export class PipelineWatch implements ViewSource {
       ...{
         pipeline,
         host: hostname(),
+        hasEnded,
         at: this.#clock.now,
         brokers: kafka.settings.brokers.join(','),
         stalledAfterMs: this.#stalledAfterMs,

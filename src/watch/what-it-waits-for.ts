@@ -200,6 +200,8 @@ function ownWorkerWait(
   const hasBegun = (of.tally?.window.lastAt ?? null) !== null
   if (isThere && !hasBegun)
     return wait('worker-starting', `${what} waits for the workers of its rowmill run, which are starting`)
+  if (run?.state === 'gone')
+    return wait('no-worker', `${what} waits for a worker, and ${nameOf(run)} has ended${reasonOf(run)}`)
   if (isThere) return wait('queued', `${what} waits for a worker of its rowmill run`)
   return wait('no-worker', `${what} waits for a worker: its rowmill run does not report any`)
 }

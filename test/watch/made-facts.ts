@@ -79,6 +79,7 @@ export function madeFacts({
   return {
     ...{ pipeline: 'p', host: 'host', brokers: 'kafka:9092', at: NOW, stalledAfterMs: 60_000, unreachableSince: null },
     ...{ jobs, group, board, workerRows: new Map(), hearing: { from: 0, upTo: NOW } },
+    hasEnded: () => false,
     partitions: new Map(logs.map((log, partition) => [`${TOPIC}/${partition}`, log])),
   }
 }

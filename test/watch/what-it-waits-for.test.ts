@@ -216,6 +216,20 @@ test('the job of a run waits for the workers of that run, not for somebody who s
   assert.deepEqual(of(madeJobFacts(job), 1, [[running, 40]]).slice(2), [again])
 })
 
+test('a run of this machine that was killed has ended, and is resumed; one of another machine is silent', () => {
+  const job = madeJob({ by: 'run host/7/abc' })
+  const running = madeReport({ command: 'run', publishing: { job: 'j', published: 40, total: 40 } })
+  const facts = madeFacts({ jobs: [madeJobFacts(job)], reports: [[running, 40]] })
+  const seen = (host: string) => {
+    const { jobs, processes } = assembleView({ ...facts, host, hasEnded: pid => pid === 7 })
+    return [processes[0]!.state, jobs[0]!.waitsFor!.text, jobs[0]!.help!.command]
+  }
+  const again = 'rowmill run --resume OUT'
+  const ended = 'row 20 (partition 0) waits for a worker, and rowmill run on host (process 7) has ended'
+  assert.deepEqual(seen('host'), ['gone', ended, again])
+  assert.equal(seen('elsewhere')[0], 'silent')
+})
+
 test('a job has no time to its end while what it waits for does not move', () => {
   const reports: [Report, number][] = [[workersReport([madeWorker()]), 0]]
   const etaOf = (facts: PipelineFacts) => viewOf(facts).etaSeconds
