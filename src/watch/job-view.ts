@@ -92,7 +92,9 @@ function hasEveryResult({ job, isCommitted }: JobFacts, { total }: RowsOfJob, co
   return counts.ends === job.partitions || (isFirst && total !== null && counts.classified >= total)
 }
 
-function collectedAll({ report: { collecting } }: HeardProcess, total: number | null): boolean {
+/** A collector that failed has no output, even if it failed with the last rows. */
+function collectedAll({ report: { collecting, failure } }: HeardProcess, total: number | null): boolean {
+  if (failure !== undefined) return false
   return collecting !== null && total !== null && collecting.written + collecting.rejected >= total
 }
 

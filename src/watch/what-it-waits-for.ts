@@ -79,7 +79,8 @@ function collectorWait({ at }: PipelineFacts, { collector, rows, movedAt }: Unfi
   const { report, state, silentSeconds } = collector
   const { written, rejected } = report.collecting!
   const done = written + rejected
-  if (rows.total !== null && done >= rows.total) return null
+  const isAll = rows.total !== null && done >= rows.total
+  if (isAll && report.failure === undefined) return null
   const left = rows.total === null ? 'rows' : counted(rows.total - done, 'row')
   const who = nameOf(collector)
   if (state === 'running') {
@@ -91,7 +92,7 @@ function collectorWait({ at }: PipelineFacts, { collector, rows, movedAt }: Unfi
     const text = `every row is classified, and ${who}, which has ${left} left to write, has not been heard of for ${secondsOf(silentSeconds)}`
     return { reason: 'collector-silent', row: done, partition: null, worker: null, since, text }
   }
-  const text = `every row is classified, and nobody writes them: ${who} ended with ${left} left to write${reasonOf(collector)}`
+  const text = `every row is classified, and nobody writes them: ${who} ended ${isAll ? 'before its output was complete' : `with ${left} left to write`}${reasonOf(collector)}`
   return { reason: 'no-collector', row: done, partition: null, worker: null, since, text }
 }
 

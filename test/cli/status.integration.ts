@@ -10,6 +10,7 @@ import { brokerAddress, testPipeline } from '../helpers/broker.ts'
 import { BIN, rowmill, startProgram, startRowmill, testFolder } from '../helpers/cli.ts'
 import { placeForRuns, waitingRun } from '../helpers/kept-runs.ts'
 import { python } from '../helpers/python.ts'
+import { mountDisk, whyNoDisk } from '../helpers/small-disk.ts'
 import { until } from '../helpers/until.ts'
 import { waitingClassifier } from '../helpers/waiting-classifier.ts'
 
@@ -160,6 +161,34 @@ test('rejects and a failed job are in the exit code and in words, with the comma
     /^job unwanted was cancelled opened [^;]*, by publish on [^;]*; /,
   )
   assert.ok(existsSync(input))
+})
+
+test('a collect that fails at once, on a full disk, is why the job has no file', {
+  skip: await whyNoDisk(),
+}, async t => {
+  const { folder, input, classifier, start, does, look } = await place(t, 5000)
+  const disk = join(folder, 'disk')
+  await does('publish', input, '--job', 'orders')
+  writeFileSync(classifier.go, '')
+  await does('work', '--workers', '1', '--classifier', classifier.file, '--until-done', 'orders')
+  const output = join(disk, 'out.csv')
+  const unmount = await mountDisk(disk, '64k')
+  const failed = await start('collect', output, '--job', 'orders').finished.finally(unmount)
+  assert.equal(failed.code, 1, failed.stderr)
+  const { code, jobs } = await look('orders')
+  assert.equal(code, 7)
+  assert.match(
+    jobs[0].waitsFor.text,
+    /nobody writes them: rowmill collect on .* ended before its output was complete: cannot write/,
+  )
+  assert.match(jobs[0].help.command, new RegExp(`^rowmill collect ${output} --job orders `))
+
+  await does('collect', join(folder, 'out.csv'), '--job', 'orders')
+  assert.deepEqual(await look('orders').then(({ code, jobs }) => [code, jobs[0].phase, jobs[0].help]), [
+    0,
+    'complete',
+    null,
+  ])
 })
 
 test('several jobs are a list, and --follow writes lines until none is open', async t => {

@@ -29,6 +29,16 @@ const working = (...workers: WorkerReport[]): ReportedParts => {
   return { publishing: null, working: { restarts: 0, rebalances: 0, workers }, collecting: null }
 }
 
+function reportsIn(cluster: FakeCluster) {
+  const log = cluster.log({ topic: TOPIC, partition: 0 })!
+  const { messages } = log.read(0, { maxBytes: Number.MAX_SAFE_INTEGER, atLeastOne: true })
+  return messages.map(({ key, value }) => {
+    const report = decodeReport(value!)!
+    assert.equal(key?.toString(), report.process)
+    return report
+  })
+}
+
 /** A reporter of what a test says, on a fake cluster with the topic. */
 class Reported {
   readonly cluster: FakeCluster
@@ -55,13 +65,7 @@ class Reported {
 
   /** What is in the topic. */
   get reports() {
-    const log = this.cluster.log({ topic: TOPIC, partition: 0 })!
-    const { messages } = log.read(0, { maxBytes: Number.MAX_SAFE_INTEGER, atLeastOne: true })
-    return messages.map(({ key, value }) => {
-      const report = decodeReport(value!)!
-      assert.equal(key?.toString(), report.process)
-      return report
-    })
+    return reportsIn(this.cluster)
   }
 
   /** Lets `seconds` pass, each with one more row, and returns how many reports came. */
@@ -178,6 +182,29 @@ test('a command that ends within 2 s leaves nothing, and connects to nothing', a
   t.mock.timers.tick(1999)
   await reports.close()
   t.mock.timers.tick(10_000)
+})
+
+test('a command that fails within 2 s says why', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const cluster = new FakeCluster()
+  await createReportsTopic(await cluster.client().admin(), PIPELINE)
+  const { kafka } = cluster.client()
+  const collecting = { job: 'night', written: 0, rejected: 0, duplicates: 0, waiting: null }
+  const look = () => ({ publishing: null, working: null, collecting })
+  const options = { kafka, pipeline: PIPELINE, command: 'collect' as const, look, say: assert.fail }
+  await reportLater(options).close(new RowmillError('OUTPUT_FAILED', 'cannot write out.csv: no space left'))
+  const last = reportsIn(cluster).at(-1)!
+  assert.equal(last.isLast, true)
+  assert.equal(last.collecting?.job, 'night')
+  assert.deepEqual(last.failure, { code: 'OUTPUT_FAILED', message: 'cannot write out.csv: no space left' })
+})
+
+test('a run that fails within 2 s creates no topic to say so', async () => {
+  const { kafka } = new FakeCluster().client()
+  kafka.producer = () => assert.fail('it connects')
+  const prepare = () => assert.fail('it creates the topic')
+  const options = { kafka, pipeline: PIPELINE, command: 'run' as const, look: () => working(idle), say: assert.fail }
+  await reportLater({ ...options, prepare }).close(new RowmillError('USAGE', 'no such file'))
 })
 
 test('the topic of a run is created before its first report, once', async () => {

@@ -164,7 +164,8 @@ function collectShared(
     const look = () => ({ publishing: null, working: null, collecting: collecting() })
     observer?.watch(look)
     const uses = { output: isFile(output) ? resolve(output) : output }
-    const reports = reportLater({ ...context, command: 'collect', look, uses })
+    // Nothing else says whether a file has the rows, or that what an earlier collect said is over.
+    const reports = reportLater({ ...context, command: 'collect', look, uses }, { tellsEnd: true })
     const cluster = publicProperties(options.property)
     const note = noteLater({ command: 'collect', ...uses, job, pipeline: context.pipeline, cluster })
     let failure: unknown = null
