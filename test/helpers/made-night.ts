@@ -38,7 +38,7 @@ function viewAt(at: number, now: number): PipelineView {
     ...{ id: 'orders-2026-11-28', openedAt: begun, movedAt: at, partitions },
     rows: { total: ROWS, published, classified, written, rejected: 3 },
     rate: { now: rate, average: 1190 },
-    etaSeconds: (ROWS - classified) / rate,
+    etaSeconds: isFrozen ? null : (ROWS - classified) / rate,
     rejectsByReason: { CLASSIFIER_FAILED: 2, MALFORMED_ROW: 1 },
     lastRejects: [
       { row: 11_907, line: 11_909, reason: 'MALFORMED_ROW', detail: '9 fields, but the header has 8 columns' },
