@@ -1,5 +1,5 @@
 import { MAX_JOB_BYTES } from '../core/job.ts'
-import { errorToRecord, RowmillError } from '../errors.ts'
+import { errorToRecord, RowmillError, toRowmillError } from '../errors.ts'
 import { PartitionSender } from '../kafka/partition-sender.ts'
 import type { Job, Reason } from '../model.ts'
 import { maskSecrets } from '../support/credentials.ts'
@@ -8,7 +8,7 @@ import type { PipelineContext } from './context.ts'
 import { topicsOf } from './topic-names.ts'
 
 /** How long a process that ends tries to record why its job ends. */
-const TELL_MS = 5000
+const TELL_MS = 15_000
 
 /** Appends a record to `jobs`. Resolves when it is acknowledged. Rejects with USAGE if it is too large. */
 export async function appendJob(sender: PartitionSender, pipeline: string, job: Job): Promise<void> {
@@ -23,22 +23,26 @@ export async function appendJob(sender: PartitionSender, pipeline: string, job: 
   await sender.send({ topic: topicsOf(pipeline).jobs, partition: 0 }, { key: job.id, value })
 }
 
-/** Like `failJob`, with its own sender. Gives up after 5 s: the broker or the topic may be unavailable. Logs a missing right. */
+/** Like `failJob`, with its own sender. Gives up after 15 s: the broker or the topic may be unavailable. Logs why it could not. */
 export async function tellFailure(
   { kafka, pipeline, say }: PipelineContext,
   job: Job,
   failure: Parameters<typeof failJob>[3],
 ): Promise<void> {
   const sender = new PartitionSender(await kafka.producer(), say)
-  const limit = setTimeout(() => void sender.close(), TELL_MS)
+  let isLate = false
+  const limit = setTimeout(() => {
+    isLate = true
+    void sender.close()
+  }, TELL_MS)
   try {
     await failJob(sender, pipeline, job, failure).catch(error => {
-      if (error instanceof RowmillError && error.code === 'NOT_AUTHORIZED')
-        say(`cannot record in ${topicsOf(pipeline).jobs} that job ${job.id} ends: ${error.message}`, {
-          level: 'warn',
-          job: job.id,
-          code: error.code,
-        })
+      const why = isLate ? `no answer within ${TELL_MS / 1000} s` : toRowmillError(error).message
+      say(`cannot record in ${topicsOf(pipeline).jobs} that job ${job.id} ends: ${why}`, {
+        level: 'warn',
+        job: job.id,
+        code: toRowmillError(error).code,
+      })
     })
   } finally {
     clearTimeout(limit)

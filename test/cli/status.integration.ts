@@ -148,7 +148,7 @@ test('rejects and a failed job are in the exit code and in words, with the comma
   await publish('strict')
   assert.equal((await start('collect', out, '--job', 'strict').finished).code, 5)
   const failed = await status('strict')
-  assert.equal(failed.code, 9)
+  assert.equal(failed.code, 9, failed.stdout)
   assert.match(failed.stdout, /^job strict failed\n/)
   assert.match(failed.stdout, /\[REJECTS_OVER_BUDGET\]/)
 
