@@ -1,9 +1,10 @@
 import { basename, resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { RowmillError } from '../errors.ts'
 import type { ClientInput } from '../options.ts'
 import { isAlive } from '../support/process-identity.ts'
 import { commandLine } from '../support/shell.ts'
-import { type FoundRun, findRuns, isRunning, ofNote, runOf } from './found-run.ts'
+import { type FoundRun, findRuns, isRunning, LOOK_MS, lookAgain, ofNote, runOf } from './found-run.ts'
 import { readKafkaOptions } from './kafka-options.ts'
 import { type NotedCommand, notedCommands } from './noted-commands.ts'
 import type { SharedOptions } from './shared-pipeline.ts'
@@ -74,14 +75,22 @@ function showing(command: string, { pipeline, cluster }: NotedCommand): string {
   return commandLine(['rowmill', command, '--pipeline', pipeline, ...at])
 }
 
-/** The options with the pipeline that was found. Throws BROKER_UNREACHABLE if its brokers are not there. */
+/** The options with the pipeline that was found. Throws BROKER_UNREACHABLE if its brokers ended with the run. */
 export function optionsOf<O extends SharedOptions>(options: O, { pipeline, cluster, run }: FoundPipeline): O {
   if (cluster !== null) return { ...options, sharedPipeline: pipeline, property: cluster }
   const { output, resume } = run!
-  const how = isRunning(run!)
-    ? 'it is starting: try again in a moment'
-    : `it was interrupted${resume === null ? '' : `. To resume it: ${resume}`}`
+  const how = `it was interrupted${resume === null ? '' : `. To resume it: ${resume}`}`
   throw new RowmillError('BROKER_UNREACHABLE', `the local Kafka of the run of ${output} is not there: ${how}`)
+}
+
+/** The pipeline of a run as it is a moment later. Null: the run is over. Throws the reason of `signal`. */
+export async function foundAgain(
+  found: FoundPipeline & { readonly run: FoundRun },
+  signal: AbortSignal,
+): Promise<FoundPipeline | null> {
+  await delay(LOOK_MS, undefined, { signal }).catch(() => signal.throwIfAborted())
+  const run = await lookAgain(found.run)
+  return run === null ? null : { ...found, run, cluster: run.cluster }
 }
 
 function ofRun(run: FoundRun, cluster: FoundPipeline['cluster']): FoundPipeline {

@@ -1,11 +1,12 @@
 /** rowmill monitor as a process, on a real broker. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { chmodSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, renameSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
+import { brokerFiles } from '../../src/broker/jvm/broker-files.ts'
 import { type FoundRun, findRuns } from '../../src/cli/found-run.ts'
 import { brokerAddress, testPipeline } from '../helpers/broker.ts'
 import { rowmill, startRowmill, testFolder } from '../helpers/cli.ts'
@@ -15,6 +16,7 @@ import { placeForRuns, waitingRun } from '../helpers/kept-runs.ts'
 import { brokerBehindProxy } from '../helpers/proxied-broker.ts'
 import { ofMetric } from '../helpers/scrape.ts'
 import { until } from '../helpers/until.ts'
+import { waitingClassifier } from '../helpers/waiting-classifier.ts'
 
 const TOKEN = 'a-token-of-this-test-alone'
 
@@ -163,6 +165,28 @@ test('monitor of a run that is killed says at once that it has ended, and goes o
   await until('it moves', async () => !(await isStalled()))
   writeFileSync(run.go, '')
   assert.equal((await resumed.finished).code, 0)
+  assert.equal((await finished).code, 0, said())
+})
+
+test('monitor of a run whose own Kafka is not there yet waits for it', async t => {
+  const { folder, input, env } = placeForRuns(t, 200)
+  const { file, waits, go } = waitingClassifier(folder)
+  const output = join(folder, 'out.csv')
+  const args = ['run', input, output, '--no-keep', '--classifier', file, '--workers', '1', '--batch-rows', '50']
+  const run = startRowmill(args, { env })
+  t.after(() => run.child.kill('SIGKILL'))
+  await until('the classifier waits', () => existsSync(waits))
+  const { client } = brokerFiles(`${output}.rowmill/broker`)
+  renameSync(client, `${client}.later`) // who has no such file has no Kafka that answers
+  const { child, finished, said } = startRowmill(['monitor', '--port', '0'], { env, cwd: folder })
+  t.after(() => child.kill('SIGKILL'))
+  const firstSaid = await Promise.race([once(child.stderr, 'data').then(() => said()), finished.then(() => said())])
+  assert.match(firstSaid, new RegExp(`^rowmill: The run of ${output} is starting\\. Waiting for its Kafka$`, 'm'))
+  renameSync(`${client}.later`, client)
+  const [url] = (await once(createInterface({ input: child.stdout }), 'line')) as [string]
+  await until('it is ready', async () => (await ask(`${url}/readyz`)).status === 200)
+  writeFileSync(go, '')
+  assert.equal((await run.finished).code, 0)
   assert.equal((await finished).code, 0, said())
 })
 

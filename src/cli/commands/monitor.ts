@@ -2,16 +2,31 @@ import { healthRoute } from '../../monitor/health.ts'
 import { WatchHealth } from '../../monitor/watch-health.ts'
 import type { PipelineView } from '../../watch/view.ts'
 import { defineCommand } from '../command.ts'
-import { findPipeline, optionsOf } from '../found-pipeline.ts'
-import { type FoundRun, untilOver } from '../found-run.ts'
+import { type FoundPipeline, findPipeline, foundAgain, optionsOf } from '../found-pipeline.ts'
+import { type FoundRun, isRunning, untilOver } from '../found-run.ts'
 import { type Session, withinLimits } from '../limits.ts'
 import { logAbout } from '../log.ts'
 import { openMonitorServer, SERVER_OPTIONS } from '../monitor-server.ts'
 import { SHARED_OPTIONS } from '../shared-pipeline.ts'
-import { endOfRun, viewOfRun } from '../status/run-of-status.ts'
+import { describeRun, endOfRun, viewOfRun } from '../status/run-of-status.ts'
 
 /** A view, with what is known of it on this machine. */
 type TellView = (view: PipelineView) => PipelineView
+
+/** Waits until the local Kafka of a run that is starting is there. Null: the run is over before. */
+async function untilStarted(first: FoundPipeline, { say, signal }: Session): Promise<FoundPipeline | null> {
+  let found = first
+  for (let { run } = found; run !== null && found.cluster === null && isRunning(run); { run } = found) {
+    if (found === first) say(`${describeRun(run).text} Waiting for its Kafka`)
+    const now = await foundAgain({ ...found, run }, signal)
+    if (now === null) {
+      say(endOfRun(run, null).text)
+      return null
+    }
+    found = now
+  }
+  return found
+}
 
 /** Resolves when the file of the run is gone, as its topics are then. Before that a signal or a fault ends it. */
 async function untilRunIsOver(
@@ -49,14 +64,16 @@ export const monitorCommand = defineCommand({
   act: (_, options) =>
     withinLimits(options, 'before the pipeline was read', async session => {
       const { say, signal } = session
-      const place = await findPipeline('monitor', options, null)
-      const { run } = place
-      logAbout({ pipeline: place.pipeline, ...(run === null ? {} : { job: run.job }) })
-      const found = optionsOf(options, place)
+      const first = await findPipeline('monitor', options, null)
+      logAbout({ pipeline: first.pipeline, ...(first.run === null ? {} : { job: first.run.job }) })
       const health = new WatchHealth(options.stalledAfter)
       const probes = [healthRoute('/livez', () => health.live()), healthRoute('/readyz', () => health.ready())]
       const server = await openMonitorServer({ ...options, port: options.monitorPort }, probes, say)
       try {
+        const place = await untilStarted(first, session)
+        if (place === null) return 0
+        const { run } = place
+        const found = optionsOf(options, place)
         const { watchOverHttp } = await import('../watch-over-http.ts')
         const watch = (during: Session, told: TellView) => watchOverHttp(found, during, { server, health, told })
         await (run === null ? watch(session, view => view) : untilRunIsOver(run, session, watch))

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { RowmillError, toRowmillError } from '../../errors.ts'
 import type { OptionValues } from '../../options.ts'
 import { unlessAborted, untilAborted } from '../../support/abort.ts'
@@ -6,8 +5,8 @@ import type { Say } from '../../support/say.ts'
 import { isOpen } from '../../watch/phase.ts'
 import { PipelineWatch } from '../../watch/pipeline-watch.ts'
 import type { PipelineView } from '../../watch/view.ts'
-import { type FoundPipeline, optionsOf } from '../found-pipeline.ts'
-import { isRunning, LOOK_MS, lookAgain, untilOver } from '../found-run.ts'
+import { type FoundPipeline, foundAgain, optionsOf } from '../found-pipeline.ts'
+import { isRunning, untilOver } from '../found-run.ts'
 import type { Session } from '../limits.ts'
 import { logAbout } from '../log.ts'
 import { openSharedPipeline, type SharedOptions, type SharedPipeline } from '../shared-pipeline.ts'
@@ -106,10 +105,9 @@ export class WatchedStatus {
         }
       }
       if (this.#display === null || !isRunning(run!)) return describeRun(run!)
-      await this.#sleep(signal)
-      const now = await lookAgain(run!)
+      const now = await foundAgain({ ...this.#found, run: run! }, signal)
       if (now === null) return endOfRun(run!, null)
-      this.#found = { ...this.#found, run: now, cluster: now.cluster }
+      this.#found = now
     }
   }
 
@@ -151,10 +149,6 @@ export class WatchedStatus {
     if (run === null) return await new Promise<never>(() => {})
     await untilOver(run, signal)
     return endOfRun(run, this.#view)
-  }
-
-  async #sleep(signal: AbortSignal): Promise<void> {
-    await delay(LOOK_MS, undefined, { signal }).catch(() => signal.throwIfAborted())
   }
 
   #tell(news: RunNews): number {
