@@ -34,6 +34,8 @@ export class TopicFollower {
   #queues: PartitionQueue[] = []
   /** By partition, up to where somebody waits for messages. */
   #wanted: readonly number[] = []
+  /** By partition, where an open transaction held up the messages when somebody last waited for them. */
+  readonly #heldUpAt = new Map<number, number>()
   #read = Promise.withResolvers<void>()
   #following: Promise<void> | null = null
   #isClosed = false
@@ -62,6 +64,7 @@ export class TopicFollower {
 
   /** Reads from these offsets, one for each partition, instead. */
   async begin(offsets: readonly number[]): Promise<void> {
+    this.#heldUpAt.clear()
     this.#queues = await this.#feed.assign(offsets.map((offset, partition) => this.#at(partition, offset)))
     this.#following ??= this.#follow()
   }
@@ -80,10 +83,14 @@ export class TopicFollower {
 
   /**
    * Resolves when everything below these offsets is taken, or is held up by an open transaction of another producer. Rejects when
-   * the topic cannot be read.
+   * the topic cannot be read. Only who waits first waits for what is held up: until it comes, others get what is there.
    */
   async untilRead(ends: readonly number[]): Promise<void> {
-    const behind = () => this.#queues.filter(queue => positionOf(queue) < (ends[queue.partition] ?? 0))
+    const behind = () =>
+      this.#queues.filter(queue => {
+        const position = positionOf(queue)
+        return position < (ends[queue.partition] ?? 0) && this.#heldUpAt.get(queue.partition) !== position
+      })
     this.#wanted = ends
     if (this.#isBehind) this.#feed.hurry()
     let isLate = false
@@ -94,7 +101,10 @@ export class TopicFollower {
     })
     try {
       for (let left = behind(); left.length > 0 && !this.#isClosed; left = behind()) {
-        if (isLate && left.every(({ drained }) => drained)) return
+        if (isLate && left.every(({ drained }) => drained)) {
+          for (const queue of left) this.#heldUpAt.set(queue.partition, positionOf(queue))
+          return
+        }
         await (isLate ? this.#read.promise : Promise.race([this.#read.promise, late.promise]))
       }
     } finally {

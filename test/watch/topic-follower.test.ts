@@ -3,7 +3,9 @@ import { type TestContext, test } from 'node:test'
 import { shareBytes } from '../../src/support/free-bytes.ts'
 import { TopicFollower } from '../../src/watch/topic-follower.ts'
 import { FakeCluster } from '../fakes/kafka.ts'
+import type { Transaction } from '../fakes/partition-log.ts'
 import { ManualTime } from '../helpers/manual-time.ts'
+import { until } from '../helpers/until.ts'
 
 const silent = () => {}
 
@@ -34,7 +36,8 @@ async function followed(t: TestContext) {
   )
   t.after(() => follower.close())
   await follower.begin([0, 0])
-  return { follower, send, time, taken, values, fetches }
+  const log = (partition: number) => cluster.log({ topic: 't', partition })!
+  return { follower, send, time, taken, values, fetches, log }
 }
 
 test('messages stay at the broker until somebody waits for them, and then come in a few fetches', async t => {
@@ -75,4 +78,35 @@ test('the memory of a message is freed when it was taken', async t => {
     values.map(({ length }) => length),
     [0],
   )
+})
+
+test('only who waits first waits for what an open transaction holds up, and others get it once it comes', async t => {
+  const { follower, send, time, taken, log } = await followed(t)
+  const foreign: Transaction = { state: 'open' }
+  log(0).append([{ key: null, value: Buffer.from('foreign') }], foreign)
+  await send(0, Buffer.from('a'))
+  const secondsOf = async (waiting: Promise<void>) => {
+    let isOver = false
+    waiting.then(() => {
+      isOver = true
+    })
+    let seconds = 0
+    for (await time.pass(0); !isOver && seconds < 10; seconds++) await time.pass(1000)
+    return seconds
+  }
+  assert.equal(await secondsOf(follower.untilRead([2, 0])), 4)
+  await send(1, Buffer.from('b'))
+  await send(0, Buffer.from('c'))
+  await follower.untilRead([3, 1]) // no time passes
+  assert.deepEqual(taken, [[], ['b']])
+  log(0).finish(foreign, 'committed')
+  await until('it is read', async () => {
+    await time.pass(1000)
+    await follower.untilRead([4, 1])
+    return taken[0]!.length === 3
+  })
+  assert.deepEqual(taken, [['foreign', 'a', 'c'], ['b']])
+  const another: Transaction = { state: 'open' }
+  log(0).append([{ key: null, value: Buffer.from('d') }], another)
+  assert.equal(await secondsOf(follower.untilRead([5, 1])), 4, 'another one is waited for again')
 })
