@@ -80,6 +80,7 @@ export class PipelineWatch implements ViewSource {
   /** When it last looked for open transactions. */
   #transactionsAt = Number.NEGATIVE_INFINITY
   #latest: PipelineView | null = null
+  #isRead = false
 
   constructor(connection: PipelineConnection, options: PipelineWatchOptions = {}) {
     const { stalledAfterSeconds = 60, everyMs = 1000, time = realTime, wallClock = Date.now } = options
@@ -94,6 +95,11 @@ export class PipelineWatch implements ViewSource {
 
   get latest(): PipelineView | null {
     return this.#latest
+  }
+
+  /** Whether the pipeline was read up to its end once. */
+  get isRead(): boolean {
+    return this.#isRead
   }
 
   subscribe(listener: (view: PipelineView) => void): () => void {
@@ -120,8 +126,8 @@ export class PipelineWatch implements ViewSource {
   }
 
   /**
-   * Looks again and again until `close`. The first view comes when everything is read up to now. Rejects if a retry cannot help,
-   * for example if a right is missing.
+   * Looks again and again until `close`. The first view comes when everything is read up to now, or when no broker answers; that
+   * one may lack jobs. Rejects if a retry cannot help, for example if a right is missing.
    */
   start(): Promise<void> {
     this.#running ??= this.#run()
@@ -148,7 +154,7 @@ export class PipelineWatch implements ViewSource {
       })
       const how = await this.#silence.untilLate(this.#looking, signal)
       if (signal.aborted) return
-      if (this.#latest !== null || how === 'done') this.#show()
+      if (this.#isRead || this.#silence.since !== null) this.#show()
       await this.#pace.untilDue(began, signal)
     }
   }
@@ -157,6 +163,7 @@ export class PipelineWatch implements ViewSource {
     try {
       this.#session ??= await this.#open()
       await this.#read(this.#session)
+      this.#isRead = true
     } catch (error) {
       const broken = this.#session
       this.#session = null
@@ -278,7 +285,7 @@ export class PipelineWatch implements ViewSource {
 
   #show(): PipelineView {
     const now = this.#view()
-    const view = { ...now, events: this.#timeline.after(now) }
+    const view = this.#isRead ? { ...now, events: this.#timeline.after(now) } : now
     this.#latest = view
     for (const listener of this.#listeners) listener(view)
     return view

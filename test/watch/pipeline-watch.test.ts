@@ -271,6 +271,27 @@ test('views go on through an outage, say since when no broker answers, and recov
   await ended
 })
 
+test('a broker that goes away during the first look is said, and what was there before is no event', async t => {
+  const time = new ManualTime().runs(t)
+  const { running, watch, cluster } = await watched(t, { time })
+  await running.publish('j', [numbered(31)])
+  const back = gate()
+  t.after(() => back.resolve())
+  cluster.onFetch = () => back.promise
+  const watching = watch()
+  const ended = watching.start()
+  const views: PipelineView[] = []
+  watching.subscribe(view => void views.push(view))
+  await until('the outage is seen', () => views.length > 0)
+  assert.ok(views[0]!.unreachableSince !== null)
+  assert.deepEqual([watching.isRead, views[0]!.jobs, views[0]!.events], [false, [], []])
+  back.resolve()
+  await until('it is read', () => views.at(-1)!.jobs.length > 0)
+  assert.deepEqual([watching.isRead, views.at(-1)!.unreachableSince, views.at(-1)!.events], [true, null, []])
+  await watching.close()
+  await ended
+})
+
 test('a broker that is frozen is what a job waits for within 4 s, and no worker is accused before, during or after that', async t => {
   const time = new ManualTime()
   const wallClock = () => 1_000_000_000_000 + time.now()

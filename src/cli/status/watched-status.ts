@@ -72,7 +72,9 @@ export class WatchedStatus {
   async #follow(watch: PipelineWatch, display: StatusDisplay): Promise<number> {
     const over = new AbortController()
     const signal = AbortSignal.any([this.#session.signal, over.signal])
-    const show = (view: PipelineView) => display.show(this.#take(view))
+    const show = (view: PipelineView) => {
+      if (watch.isRead) display.show(this.#take(view))
+    }
     const following = untilLast(watch, { show, isLast: () => this.#isRemoved || this.#isOver, signal }).then(
       () => this.#removal,
     )
