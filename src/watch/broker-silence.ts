@@ -65,11 +65,10 @@ export class BrokerSilence {
   }
 
   /** Waits for a look, but not for long, and notes whether a broker answers. Throws an error that stays. */
-  async untilLate(looking: Promise<void>, stopped: AbortSignal): Promise<LookEnd> {
+  async untilLate(looking: Promise<void>, stopped: AbortSignal): Promise<void> {
     const how = await this.#endOf(looking, stopped)
     const isSilent = how === 'failed' || (how === 'late' && this.#time.now() - this.#quietSince >= LATE_MS)
     if (isSilent) this.#since ??= this.#answeredAt
-    return how
   }
 
   async #endOf(looking: Promise<void>, stopped: AbortSignal): Promise<LookEnd> {

@@ -152,7 +152,7 @@ export class PipelineWatch implements ViewSource {
       this.#looking ??= this.#lookOnce().finally(() => {
         this.#looking = null
       })
-      const how = await this.#silence.untilLate(this.#looking, signal)
+      await this.#silence.untilLate(this.#looking, signal)
       if (signal.aborted) return
       if (this.#isRead || this.#silence.since !== null) this.#show()
       await this.#pace.untilDue(began, signal)

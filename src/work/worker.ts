@@ -25,6 +25,7 @@ import { Intake } from './intake.ts'
 import type { JobJudge } from './job-judge.ts'
 import { Linger } from './linger.ts'
 import { Membership, type MembershipHandlers, type MembershipOptions } from './membership.ts'
+import { RejectLines } from './reject-lines.ts'
 import { RejectTopic } from './reject-topic.ts'
 import { serveReopened } from './reopened-jobs.ts'
 import { ResultPartitions } from './result-partitions.ts'
@@ -55,6 +56,8 @@ export class Worker {
   readonly #jobs: JobLog
   readonly #sender: PartitionSender
   readonly #rejects: RejectTopic
+  /** Null: the run that it works for tells which rows were rejected. */
+  readonly #rejectLines: RejectLines | null
   readonly #resultPartitions: ResultPartitions
   readonly #intake: Intake
   readonly #fatal = Promise.withResolvers<never>()
@@ -90,6 +93,7 @@ export class Worker {
     this.#activity = activity
     this.#time = time ?? realTime
     this.#rejects = new RejectTopic(this.#sender, { pipeline, name, activity })
+    this.#rejectLines = options.share ? null : new RejectLines(say, { topic: this.#rejects.topic, time: this.#time })
     this.#resultPartitions = new ResultPartitions(connection, parts.producer)
     this.#intake = new Intake({
       jobs: parts.jobs,
@@ -172,6 +176,7 @@ export class Worker {
 
   async close(): Promise<void> {
     this.#intake.close()
+    this.#rejectLines?.close()
     const memberships = this.#memberships.map(membership => membership.close())
     await Promise.all([...memberships, this.#jobs.close(), this.#sender.close()])
   }
@@ -325,6 +330,7 @@ export class Worker {
       const acked = Promise.all(results.map(value => this.#sender.send(to, { key: item.job, value, headers })))
       await (span ? span.sending(acked, { ...to, messages: results.length }) : acked)
       await Promise.all(rejected.map(row => this.#rejects.row(row, item, { topic, partition, attempt, headers })))
+      for (const row of rejected) this.#rejectLines?.note(item.job, row)
       results.forEach(freeBytes)
       sent()
     }

@@ -84,7 +84,10 @@ test('a worker shows its batch, and one that is frozen is said to be silent, wit
   await until('it reports its batch', async () => (await look()).workers[0]?.batch?.rows === 10)
   const text = await status('orders')
   assert.match(text.stdout, /\n\nWhat it waits for: row \d+ \(partition \d+\)/)
-  assert.match(text.stdout, /\n1 worker: 1 busy\n {2}\S+ \(pid \d+\): classifies 10 rows from row \d+ for /)
+  assert.match(
+    text.stdout.replaceAll(/\n {4}/g, ' '),
+    /\n1 worker: 1 busy\n {2}time of all workers: \d+ % [^\n]*\n {2}\S+ \(pid \d+\): classifies 10 rows from row \d+ for /,
+  )
   worker.child.kill('SIGSTOP')
   await until('it is silent', async () => (await look()).workers[0].state === 'silent')
   const frozen = await status()
@@ -127,7 +130,7 @@ test('rejects and a failed job are in the exit code and in words, with the comma
     file,
     'def classify_df(df):\n    if "7" in list(df.index) or 7 in list(df.index):\n        raise ValueError("<img src=x onerror=alert(1)> \\x1b[2J")\n',
   )
-  start('work', '--workers', '1', '--classifier', file)
+  const worker = start('work', '--workers', '1', '--classifier', file)
   await publish('lenient', '--max-rejects', '1')
   await does('work', '--until-done', 'lenient', '--classifier', file, '--workers', '1')
   const rejected = await look('lenient')
@@ -151,6 +154,8 @@ test('rejects and a failed job are in the exit code and in words, with the comma
   assert.equal(failed.code, 9, failed.stdout)
   assert.match(failed.stdout, /^job strict failed\n/)
   assert.match(failed.stdout, /\[REJECTS_OVER_BUDGET\]/)
+  const line = /: job strict: row 7 \(line 9\) was rejected: CLASSIFIER_FAILED [^\n]*; a copy is in \S+\.rejects\n/
+  await until('its worker says so', () => line.test(worker.said()))
 
   await publish('unwanted')
   await does('jobs', 'cancel', '--job', 'unwanted')

@@ -1,14 +1,17 @@
 /** What a watch says of a job that a client without rowmill publishes: nobody reports how far that is. */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 import kafkajs from 'kafkajs'
 import { newJob } from '../../src/core/job.ts'
 import { partitionOf, rowsInPartition } from '../../src/core/sequence.ts'
+import type { Kafka } from '../../src/kafka/index.ts'
 import { appendJob } from '../../src/pipeline/append-job.ts'
 import { topicsOf } from '../../src/pipeline/topic-names.ts'
 import { PipelineWatch } from '../../src/watch/pipeline-watch.ts'
 import { encodeRows } from '../../src/wire/codec.ts'
 import { brokerAddress, testKafka, writablePipeline } from '../helpers/broker.ts'
+import { until } from '../helpers/until.ts'
 
 const LAYOUT = { partitions: 4, blockRows: 10 }
 const ROWS = 400
@@ -38,8 +41,10 @@ for (const how of ['plain', 'compressed', 'transactional'] as const)
     const transaction = isTransactional ? await producer.transaction() : null
     await (transaction ?? producer).send({ topic, messages: messages.slice(0, -1), compression })
     await transaction?.commit()
+    const kafka = await testKafka()
+    await untilStable(t, kafka, topic)
 
-    const watch = new PipelineWatch({ kafka: await testKafka(), pipeline, say: () => {} })
+    const watch = new PipelineWatch({ kafka, pipeline, say: () => {} })
     t.after(() => watch.close())
     const [seen] = (await watch.look()).jobs
     assert.deepEqual([seen!.phase, seen!.rows.published, seen!.rows.classified], ['publishing', ROWS - 5, 0])
@@ -49,3 +54,15 @@ for (const how of ['plain', 'compressed', 'transactional'] as const)
     )
     for (const { lagSeconds } of seen!.partitions) assert.ok(lagSeconds !== null && lagSeconds < 120, `${lagSeconds}`)
   })
+
+/** A commit is acknowledged before its markers are in every partition. */
+async function untilStable(t: TestContext, kafka: Kafka, topic: string): Promise<void> {
+  const readers = await Promise.all(
+    [true, false].map(stableEnds => kafka.reader([topic], { stableEnds, operation: 'Describe' })),
+  )
+  t.after(() => Promise.all(readers.map(reader => reader.close())))
+  await until('no transaction is open', async () => {
+    const [stable, all] = await Promise.all(readers.map(reader => reader.ends(topic, LAYOUT.partitions)))
+    return isDeepStrictEqual(stable, all)
+  })
+}
