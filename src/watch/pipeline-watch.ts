@@ -161,15 +161,20 @@ export class PipelineWatch implements ViewSource {
 
   async #lookOnce(): Promise<void> {
     try {
+      if (await this.#session?.isOutdated()) await this.#closeSession()
       this.#session ??= await this.#open()
       await this.#read(this.#session)
       this.#isRead = true
     } catch (error) {
-      const broken = this.#session
-      this.#session = null
-      await broken?.close()
+      await this.#closeSession()
       throw error
     }
+  }
+
+  async #closeSession(): Promise<void> {
+    const closed = this.#session
+    this.#session = null
+    await closed?.close()
   }
 
   #open(): Promise<WatchSession> {

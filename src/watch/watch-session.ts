@@ -11,9 +11,9 @@ import { AttemptGroups, type AttemptOffsets } from './attempt-groups.ts'
 import type { CommittedPartition } from './partition-book.ts'
 import { TopicFollower } from './topic-follower.ts'
 
-/** How often it asks whether topics got more partitions. */
+/** How often it asks for new topics, and whether topics got more partitions. */
 const METADATA_MS = 30_000
-/** How often it asks for the topic of reports while there is none: the first command that reports creates it. */
+/** The same while there is no topic of reports: the first command that reports creates it. */
 const NO_REPORTS_MS = 3000
 
 /** Batches of most producers have 1 MB at most. */
@@ -44,10 +44,9 @@ export interface PipelineOffsets {
 export class WatchSession {
   readonly jobs: JobLog
   readonly results: TopicFollower
-  /** Null: the pipeline has no such topic so far. */
-  #reports: TopicFollower | null
+  /** Null: the pipeline had no such topic. */
+  readonly #reports: TopicFollower | null
   readonly #connection: PipelineConnection
-  readonly #takers: SessionTakers
   /** Tells where open transactions begin. Most watches never need it. */
   #stable: Promise<Reader> | null = null
   readonly #topics: PipelineTopics
@@ -62,7 +61,6 @@ export class WatchSession {
   private constructor(parts: SessionParts) {
     this.#topics = parts.topics
     this.#connection = parts.connection
-    this.#takers = parts.takers
     this.#rowTopics = parts.rowTopics
     this.jobs = parts.jobs
     this.results = parts.results
@@ -99,7 +97,7 @@ export class WatchSession {
     try {
       const [jobs, results, reports, log, group] = await Promise.all(opening)
       const parts = { jobs, results, reports, log, group, closers }
-      return new WatchSession({ ...parts, connection, takers, topics, rowTopics: lanes, time })
+      return new WatchSession({ ...parts, connection, topics, rowTopics: lanes, time })
     } catch (error) {
       await Promise.allSettled(opening)
       await closeAll(closers)
@@ -107,13 +105,19 @@ export class WatchSession {
     }
   }
 
+  /** Whether the pipeline has got a topic that this session does not follow: then open another one. Asks now and then. */
+  async isOutdated(): Promise<boolean> {
+    const now = this.#time.now()
+    if (now - this.#askedAt <= (this.#reports === null ? NO_REPORTS_MS : METADATA_MS)) return false
+    this.#askedAt = now
+    const { bulk, reports, results } = this.#topics
+    const [there] = await allSettled([topicsThere(this.#connection, this.#topics), this.#log.partitionsNow(results)])
+    const isNew = (topic: string, isFollowed: boolean) => there.has(topic) && !isFollowed
+    return isNew(reports, this.#reports !== null) || isNew(bulk, this.#rowTopics.includes(bulk))
+  }
+
   /** Asks where everything is now. The log of jobs is then read to its end. */
   async offsets(): Promise<PipelineOffsets> {
-    const now = this.#time.now()
-    if (now - this.#askedAt > (this.#reports === null ? NO_REPORTS_MS : METADATA_MS)) {
-      this.#askedAt = now
-      await allSettled([this.#log.partitionsNow(this.#topics.results), this.#lookForReports()])
-    }
     const { jobs, results, reports } = this.#topics
     const rows = this.#rowTopics.flatMap(topic => this.#partitionsOf(topic))
     const others = [jobs, results, ...(this.#reports ? [reports] : [])].flatMap(topic => this.#partitionsOf(topic))
@@ -184,14 +188,6 @@ export class WatchSession {
     return closeAll(this.#closers)
   }
 
-  /** An older pipeline gets the topic from the first command that reports. */
-  async #lookForReports(): Promise<void> {
-    const { reports: topic } = this.#topics
-    if (this.#reports !== null || !(await topicsThere(this.#connection, this.#topics)).has(topic)) return
-    this.#reports = await openReports(this.#connection, topic, { takers: this.#takers, time: this.#time })
-    this.#closers.push(this.#reports)
-  }
-
   async #openStable(): Promise<Reader> {
     const options = { stableEnds: true, operation: 'Describe' } as const
     const reader = await this.#connection.kafka.reader(this.#rowTopics, options)
@@ -210,7 +206,6 @@ interface Closer {
 
 interface SessionParts {
   readonly connection: PipelineConnection
-  readonly takers: SessionTakers
   readonly topics: PipelineTopics
   readonly time: Time
   readonly rowTopics: readonly string[]

@@ -10,6 +10,8 @@ const EMPTY_FETCH_MS = 1
 
 export class FakeReader implements Public<Reader> {
   readonly #client: FakeKafka
+  /** Metadata comes for these alone. */
+  readonly #topics: readonly string[]
   readonly #stableEnds: boolean
   /** The leaders of partitions, as this client knows them. */
   readonly #leaders = new Map<string, number>()
@@ -17,6 +19,7 @@ export class FakeReader implements Public<Reader> {
 
   constructor(client: FakeKafka, topics: readonly string[], stableEnds: boolean) {
     this.#client = client
+    this.#topics = topics
     this.#stableEnds = stableEnds
     const missing = topics.find(topic => !client.cluster.topics.has(topic))
     if (missing !== undefined) throw unusable({ topic: missing, partition: 0 })
@@ -84,6 +87,7 @@ export class FakeReader implements Public<Reader> {
   }
 
   partitions(topic: string): number {
+    if (!this.#topics.includes(topic)) return 0
     return this.#client.cluster.partitions(topic).length
   }
 

@@ -3,6 +3,7 @@ import { type TestContext, test } from 'node:test'
 import { RowmillError } from '../../src/errors.ts'
 import { cancelJob } from '../../src/jobs/cancel-job.ts'
 import { reopen } from '../../src/jobs/reopen.ts'
+import { ensureTopics } from '../../src/pipeline/topics.ts'
 import { encodeReport } from '../../src/reports/report-text.ts'
 import { realTime, type Time } from '../../src/support/clock.ts'
 import { PipelineWatch } from '../../src/watch/pipeline-watch.ts'
@@ -181,6 +182,24 @@ test('reports of the commands of a pipeline say who publishes, and what the work
 
 const AHEAD_MS = 3_600_000
 const isRight = ({ at }: PipelineView) => Math.abs(at - Date.now()) < AHEAD_MS / 2
+
+test('a watch from before the topic of reports reads every report at once', async t => {
+  let passed = 0
+  const time = { ...realTime, now: () => realTime.now() + passed }
+  const { running, topics, log, watch } = await watched(t, { time })
+  const admin = await running.kafka.admin()
+  await admin.deleteTopics([topics.reports])
+  const watching = watch()
+  assert.deepEqual((await watching.look()).processes, [])
+  await ensureTopics(admin, running.pipeline, LAYOUT.partitions)
+  passed += 4000
+  const told = async () => (await watching.look()).workers.map(({ rows }) => rows)
+  for (const rows of [10, 20, 30]) {
+    const report = workersReport([madeWorker({ rows })], { startedAt: Date.now() })
+    log('reports').append([{ key: null, value: encodeReport(report) }])
+    assert.deepEqual(await told(), [rows])
+  }
+})
 
 /** A worker of job j has a batch. It reports whenever a watch asks where the logs end. */
 async function reporting(t: TestContext, options: PipelineWatchOptions = {}) {
