@@ -1,5 +1,6 @@
 import { keyOf } from '../kafka/topic-partition.ts'
 import type { Job } from '../model.ts'
+import { endedProcessWait } from './ended-process.ts'
 import { etaSeconds } from './eta.ts'
 import type { JobFacts, PartitionFacts, PipelineFacts } from './facts.ts'
 import { helpFor } from './help.ts'
@@ -7,7 +8,8 @@ import { processesOf, type RowsOfJob, rowsOf } from './job-rows.ts'
 import { isOpen, phaseOf } from './phase.ts'
 import type { HeardProcess } from './report-board.ts'
 import type { JobCounts } from './result-tally.ts'
-import type { JobView, PartitionView, WaitReason, WaitView, WorkerView } from './view.ts'
+import { isStuck } from './stuck.ts'
+import type { JobView, PartitionView, WorkerView } from './view.ts'
 import { whatItWaitsFor } from './what-it-waits-for.ts'
 
 export interface PipelineParts {
@@ -35,8 +37,9 @@ export function jobView(facts: PipelineFacts, of: JobFacts, { heard, owners, wor
   const isOver = !isOpen({ phase })
   const isMoving = !isOver && phase !== 'stalled'
   const waiting = { of, rows, counts, isClassified, movedAt, workers, owners, ...processes }
-  const waitsFor = isOver ? null : whatItWaitsFor(facts, waiting)
-  const partitions = partitionViews(facts, of, { rows, owners, isMoving, blocking: waitsFor?.partition ?? null })
+  const now = isOver ? null : whatItWaitsFor(facts, waiting)
+  const waitsFor = isOver || isStuck(now) ? now : (endedProcessWait(facts, waiting) ?? now)
+  const partitions = partitionViews(facts, of, { rows, owners, isMoving, blocking: now?.partition ?? null })
   return {
     ...{ id: job.id, phase, openedAt, movedAt, by: openedBy, bounded: job.bounded, sequenced: job.sequenced },
     ...{ attempt: job.attempt, topic: job.topic, rows: jobRows },
@@ -129,20 +132,6 @@ function averageRate({ tally }: JobFacts, counts: JobCounts | null, at: number |
   const { firstAt = null, lastAt = null } = tally?.window ?? {}
   if (firstAt === null || counts === null) return 0
   return counts.classified / Math.max(1, ((at ?? lastAt!) - firstAt) / 1000)
-}
-
-/** What does not pass by itself, or nobody knows when. */
-const STUCK = new Set<WaitReason>([
-  'broker',
-  'publisher-silent',
-  'no-worker',
-  'worker-silent',
-  'slow-batch',
-  'open-transaction',
-])
-
-function isStuck(waitsFor: WaitView | null): boolean {
-  return waitsFor !== null && STUCK.has(waitsFor.reason)
 }
 
 /** Null: the job has no end that is known, or what the output waits for does not move. */

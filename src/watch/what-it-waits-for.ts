@@ -96,7 +96,8 @@ function collectorWait({ at }: PipelineFacts, { collector, rows, movedAt }: Unfi
   return { reason: 'no-collector', row: done, partition: null, worker: null, since, text }
 }
 
-function publisherWait(facts: PipelineFacts, waiting: UnfinishedJob, row: number | null): WaitView {
+/** `row`: the first one that is not published. Null: any. */
+export function publisherWait(facts: PipelineFacts, waiting: UnfinishedJob, row: number | null): WaitView {
   const { of, publisher, movedAt } = waiting
   const what = row === null ? 'the next row' : `row ${row}`
   const wait = (reason: WaitReason, since: number | null, text: string): WaitView => {
@@ -160,7 +161,7 @@ function workerWait(facts: PipelineFacts, waiting: UnfinishedJob, at: NextRow & 
   if (!owner) {
     const isRebalance = /Rebalance/.test(facts.group?.state ?? '')
     const why = isRebalance ? 'the workers are being given their partitions' : 'no worker has its partition'
-    return wait('rebalance', `${what} waits: ${why}`)
+    return wait('rebalance', `${what} waits: ${why}`, { since: null }) // nobody tells when its owner was lost
   }
   const { name, state, silentSeconds } = owner
   const more = { worker: name }

@@ -8,7 +8,7 @@ const EVERY_MS = 10_000
 /** How many reasons of jobs are remembered. */
 const MOST = 1000
 
-interface Told {
+interface ToldReason {
   readonly job: string
   readonly reason: string
   /** Rows that no line has told about yet. */
@@ -21,7 +21,7 @@ export class RejectLines {
   readonly #topic: string
   readonly #time: Time
   /** By job and reason. */
-  readonly #told = new Map<string, Told>()
+  readonly #told = new Map<string, ToldReason>()
   #stopTimer: (() => void) | null = null
 
   /** `topic`: where the copies of the rows are. */

@@ -26,7 +26,7 @@ const member = {
 }
 
 /** By case: the facts, and what the view then says: why, which worker, since how many seconds, the sentence, the command. */
-const CASES: Record<string, [PipelineFacts, string, string | null, number, string, string | null]> = {
+const CASES: Record<string, [PipelineFacts, string, string | null, number | null, string, string | null]> = {
   'a row in the classifier': [
     madeFacts({ reports: [[workersReport([madeWorker({ batch })]), 2]] }),
     ...(['classifying', 'host-7-1', 4] as const),
@@ -118,7 +118,7 @@ const CASES: Record<string, [PipelineFacts, string, string | null, number, strin
   ],
   'a partition without an owner': [
     madeFacts({ reports: [[workersReport([madeWorker({ partitions: [] })]), 0]] }),
-    ...(['rebalance', null, 60] as const),
+    ...(['rebalance', null, null] as const),
     'row 20 (partition 0) waits: no worker has its partition',
     null,
   ],
@@ -127,7 +127,7 @@ const CASES: Record<string, [PipelineFacts, string, string | null, number, strin
       reports: [[workersReport([madeWorker({ partitions: [] })]), 0]],
       group: { state: 'PreparingRebalance', members: [], allowed: null },
     }),
-    ...(['rebalance', null, 60] as const),
+    ...(['rebalance', null, null] as const),
     'row 20 (partition 0) waits: the workers are being given their partitions',
     null,
   ],
@@ -144,7 +144,8 @@ const CASES: Record<string, [PipelineFacts, string, string | null, number, strin
 for (const [name, [facts, reason, worker, seconds, text, command]] of Object.entries(CASES))
   test(`what a job waits for: ${name}`, () => {
     const wait = waitOf(facts)
-    assert.deepEqual(wait, { reason, row: 20, partition: 0, worker, since: NOW - seconds * 1000, text })
+    const since = seconds === null ? null : NOW - seconds * 1000
+    assert.deepEqual(wait, { reason, row: 20, partition: 0, worker, since, text })
     assert.equal(viewOf(facts).help?.command ?? null, command)
     assert.deepEqual(
       viewOf(facts).partitions.map(({ blocks }) => blocks),
@@ -369,16 +370,46 @@ test('the command that helps names the classifier and the output of whoever did 
       ],
     }),
   )
-  assert.equal(early.waitsFor!.reason, 'classifying')
-  assert.deepEqual(early.help, {
-    why: 'nobody writes its results: rowmill collect on host (process 7) ended: cannot write out.csv: ENOSPC [OUTPUT_FAILED]. Resume it',
-    command: `rowmill collect /srv/out.csv --job j ${at}`,
-  })
+  assert.deepEqual(
+    [early.phase, early.waitsFor!.reason, early.waitsFor!.text],
+    [
+      'classifying',
+      'no-collector',
+      'nobody writes its results: rowmill collect on host (process 7) ended: cannot write out.csv: ENOSPC [OUTPUT_FAILED]',
+    ],
+  )
+  assert.deepEqual(early.help, { why: 'resume the collector', command: `rowmill collect /srv/out.csv --job j ${at}` })
+  assert.ok(early.partitions[0]!.blocks, 'the output waits for this one all the same')
   const elsewhere = madeReport({ command: 'collect', collecting: collecting(), ...ended, host: 'mill' })
   assert.equal(
     viewOf(madeFacts({ jobs: [classified], reports: [[elsewhere, 5]] })).help!.why,
     'resume the collector on mill',
   )
+})
+
+test('a publisher that ended is told while its rows are still classified: nobody knows when the job is done', () => {
+  const working = (job: Partial<Job>, isLast: boolean) => {
+    const report = { command: 'publish', publishing: publishing({ published: 400, total: 1000 }), isLast } as const
+    const publisher = madeReport(report)
+    return viewOf(
+      madeFacts({
+        jobs: [madeJobFacts(madeJob({ state: 'open', ...job }))],
+        reports: [
+          [publisher, 1],
+          [workersReport([madeWorker({ batch })], { process: 'host-9' }), 0],
+        ],
+      }),
+    )
+  }
+  const { waitsFor, etaSeconds, help } = working({}, true)
+  assert.deepEqual([waitsFor!.reason, etaSeconds], ['publisher-silent', null])
+  assert.match(
+    waitsFor!.text,
+    /^row \d+ is not published: rowmill publish on host \(process 7\) ended before the last row$/,
+  )
+  assert.match(help!.command!, /^rowmill publish /)
+  assert.equal(working({}, false).waitsFor!.reason, 'classifying')
+  assert.equal(working({ bounded: false }, true).waitsFor!.reason, 'classifying', 'producers of events come and go')
 })
 
 test('a job that failed says what to do if its classifier can be repaired, and nothing if it cannot continue', () => {

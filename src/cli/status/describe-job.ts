@@ -80,7 +80,12 @@ export function describeHelp({ help }: JobView, width: number): TextLine[] {
 function describeLeft(job: JobView): string {
   const share = shareOf(job)
   const left = job.etaSeconds === null ? '' : `, about ${duration(job.etaSeconds)} left`
-  return `${share === null ? ' and classified' : `, ${share} classified`}${left}`
+  return `${share === null ? ' and classified' : `, ${share} classified`}${describeRejectsSoFar(job)}${left}`
+}
+
+function describeRejectsSoFar({ rows: { rejected, classified } }: JobView): string {
+  if (!rejected) return ''
+  return rejected === classified ? ', every one of them rejected' : `, ${grouped(rejected)} of them rejected`
 }
 
 function rejectedRows(count: number): string {

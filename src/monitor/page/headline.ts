@@ -139,7 +139,7 @@ function sentenceOf(job: JobView): Omit<Headline, 'job'> {
     return {
       tone: job.phase === 'stalled' ? 'bad' : trouble.tone,
       sentence: `Job ${id} waits for ${trouble.what(waitsFor!)}.`,
-      since: waitsFor!.since ?? movedAt,
+      since: waitsFor!.since,
       isOver: false,
       etaSeconds: null,
       detail: asSentence(waitsFor!.text),
@@ -148,7 +148,8 @@ function sentenceOf(job: JobView): Omit<Headline, 'job'> {
     }
   const detail = waitsFor && asSentence(waitsFor.text)
   const still = { since: null, isOver: false, etaSeconds: null, detail, trace: null, help }
-  const moving = { ...still, tone: 'good', etaSeconds, detail: still.detail ?? 'Nothing holds it up.' } as const
+  const tone = rows.rejected ? 'wait' : 'good'
+  const moving = { ...still, tone, etaSeconds, detail: still.detail ?? 'Nothing holds it up.' } as const
   switch (job.phase) {
     case 'stalled':
       return {
@@ -179,14 +180,17 @@ function sentenceOf(job: JobView): Omit<Headline, 'job'> {
     case 'waiting':
       return { ...still, tone: 'wait', sentence: `Job ${id} waits for its first row.`, since: job.openedAt }
     case 'publishing':
-      return { ...moving, sentence: `Job ${id} is running: rows are still being published.` }
+      return { ...moving, sentence: `Job ${id} is running: rows are still being published${rejectsSoFar(job)}.` }
     case 'writing':
-      return { ...moving, sentence: `Job ${id} is almost done: its last rows are being written.` }
+      return { ...moving, sentence: `Job ${id} is almost done: its last rows are being written${rejectsSoFar(job)}.` }
     case 'classifying': {
       const { total, classified } = rows
       const share =
         total && classified !== null ? `${Math.floor((100 * classified) / total)} % of its rows are classified` : null
-      return { ...moving, sentence: `Job ${id} is running: ${share ?? 'its rows are being classified'}.` }
+      return {
+        ...moving,
+        sentence: `Job ${id} is running: ${share ?? 'its rows are being classified'}${rejectsSoFar(job)}.`,
+      }
     }
   }
 }
@@ -216,6 +220,12 @@ export function asSentence(clause: string): string {
 }
 
 const inPartition = ({ partition }: WaitView) => (partition === null ? '' : ` in partition ${partition}`)
+
+/** Without a count, which would change the sentence again and again. */
+function rejectsSoFar({ rows: { rejected, classified } }: JobView): string {
+  if (!rejected) return ''
+  return rejected === classified ? ', and every result so far is a reject' : ', but some rows were rejected'
+}
 
 function rejectsOf({ rows: { rejected } }: JobView): string {
   if (!rejected) return ''

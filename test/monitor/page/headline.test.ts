@@ -82,7 +82,11 @@ test('each phase has a sentence', () => {
   assert.equal(say(aJob({ phase: 'complete', rows })), 'done: Job orders is complete, but 1,200 rows were rejected.')
   assert.equal(
     say(aJob({ rows: { ...rows, total: null } })),
-    'good: Job orders is running: its rows are being classified.',
+    'wait: Job orders is running: its rows are being classified, but some rows were rejected.',
+  )
+  assert.equal(
+    say(aJob({ rows: { ...rows, classified: 1200, total: 4800 } })),
+    'wait: Job orders is running: 25 % of its rows are classified, and every result so far is a reject.',
   )
 })
 

@@ -124,7 +124,7 @@ export class ChartSection {
 /** @param {State['points']} points */
 function textOf(points) {
   const classified = points[2].filter(value => value !== null)
-  if (classified.length === 0) return 'No row was classified since the monitor began to look.'
+  if (classified.length === 0) return 'No rate is known yet.'
   const minutes = Math.max(1, Math.round(((points[0].at(-1) ?? 0) - (points[0][0] ?? 0)) / 60))
   const last = /** @type {number} */ (classified.at(-1))
   const span = minutes === 1 ? 'minute' : `${minutes} minutes`
