@@ -28,7 +28,8 @@ export async function watchOverHttp(
 ): Promise<void> {
   const connection = await unlessAborted(sharedConnection({ command: 'monitor', options }, { say, signal }), signal)
   const pace = new Pace()
-  const watch = new StandingWatch(connection, { stalledAfterSeconds: options.stalledAfter, pace, told })
+  const interest = { countsLatest: true, stalledAfterSeconds: options.stalledAfter }
+  const watch = new StandingWatch(connection, { ...interest, pace, told })
   health.watches(watch)
   const feed = new PageFeed(watch)
   try {

@@ -3,6 +3,7 @@ import type { WaitReason, WaitView } from './view.ts'
 /** What does not pass by itself, or nobody knows when. */
 const STUCK = new Set<WaitReason>([
   'broker',
+  'run-ended',
   'publisher-silent',
   'no-worker',
   'worker-silent',

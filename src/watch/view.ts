@@ -136,6 +136,7 @@ export type WaitReason =
   | 'no-collector'
   | 'collector' // it is classified, and being written
   | 'collector-silent'
+  | 'run-ended' // its rowmill run has ended, and nobody else continues it
   | 'broker'
 
 export interface WaitView {

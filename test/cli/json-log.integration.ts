@@ -201,7 +201,7 @@ else process.on('SIGUSR2', () => { print('in the command'); setImmediate(() => {
   const running = startRowmill(run(input, output, 'slow', '--progress', 'json'), {
     env: { ROWMILL_BROKERS: await brokerAddress(), NODE_OPTIONS: `--require ${preload}` },
   })
-  await until('a worker has printed', () => running.said().includes('"prints"'))
+  await until('a worker has printed', () => /"prints"/.test(running.said()) && /: in a worker/.test(running.said()))
   running.child.kill('SIGUSR2')
   const ended = await running.finished
   const end = endOf(ended)

@@ -157,6 +157,8 @@ test('rejects and a failed job are in the exit code and in words, with the comma
   const line = /: job strict: row 7 \(line 9\) was rejected: CLASSIFIER_FAILED [^\n]*; a copy is in \S+\.rejects\n/
   await until('its worker says so', () => line.test(worker.said()))
 
+  worker.child.kill('SIGTERM')
+  await worker.finished // or it may complete the job before it is cancelled
   await publish('unwanted')
   await does('jobs', 'cancel', '--job', 'unwanted')
   const cancelled = await status('unwanted')

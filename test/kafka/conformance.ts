@@ -17,6 +17,7 @@ import {
 import { PartitionFeed } from '../../src/kafka/partition-feed.ts'
 import { PartitionSender } from '../../src/kafka/partition-sender.ts'
 import { readNow, takeUntil } from '../../src/kafka/read-now.ts'
+import { until } from '../helpers/until.ts'
 
 const LIMITS = { maxWaitMs: 100, maxPartitionBytes: 512 * 1024, maxBytes: 1024 * 1024 }
 const silent = () => {}
@@ -185,6 +186,10 @@ export function conformance(connect: (settings?: Pick<KafkaSettings, 'limits' | 
     const reader = await readerOf(t, kafka, topic)
     const [[node]] = [...(await reader.leaders([{ topic, partition: 0 }], false))] as [[string, unknown]]
     const at = (partition: number, offset: number) => ({ topic, partition, offset })
+    await until(
+      'both partitions answer',
+      async () => !(await reader.timestamps(node, [at(0, 0), at(1, 1)])).includes(undefined),
+    )
     const found = await reader.timestamps(node, [at(0, 0), at(1, 1)])
     assert.equal(found[0], null)
     assert.ok(found[1]! >= before && found[1]! <= after, `${found[1]} is not from ${before} to ${after}`)

@@ -49,7 +49,7 @@ test('a run leaves its Kafka unless --no-keep or ROWMILL_KEEP=false says otherwi
   const started = /^rowmill: started a local Kafka: it stays for 10 minutes after its last run \(--no-keep: /m
   assert.doesNotMatch(await run('alone.csv', ['--no-keep']), started)
   await run('false.csv', [], { ROWMILL_KEEP: 'false' })
-  assert.equal(existsSync(place.env.XDG_STATE_HOME), false)
+  assert.equal(existsSync(place.kept), false)
   assert.match((await doctor())!, /^ok +kept-broker +no local Kafka was left by a run$/)
   assert.match(await run('kept.csv', []), started)
   const { port } = await place.look()

@@ -66,6 +66,6 @@ function jobOfRun(job: JobView, run: FoundRun): JobView {
   if (isRunning(run)) return jobOfRunning(job)
   if (!isOpen(job)) return { ...job, help }
   const text = `the process of rowmill run that writes ${nameOfOutput(run)} has ended`
-  const waitsFor = { reason: 'publisher-silent', row: null, partition: null, worker: null, since: null, text } as const
+  const waitsFor = { reason: 'run-ended', row: null, partition: null, worker: null, since: null, text } as const
   return { ...job, phase: 'stalled', etaSeconds: null, waitsFor, help }
 }

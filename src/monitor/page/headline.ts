@@ -42,6 +42,7 @@ const TROUBLES: Partial<Record<WaitReason, { tone: 'wait' | 'bad'; what: (wait: 
   },
   'no-collector': { tone: 'bad', what: () => 'a collector: nothing writes its results' },
   'collector-silent': { tone: 'bad', what: () => 'its collector, which stopped answering' },
+  'run-ended': { tone: 'bad', what: () => 'its rowmill run, which has ended' },
   broker: { tone: 'bad', what: () => 'the Kafka broker' },
 }
 

@@ -28,6 +28,7 @@ test('the sentence says what the job waits for, by the reason', () => {
     'no-collector': 'bad: Job orders waits for a collector: nothing writes its results.',
     collector: 'good: Job orders is running: 50 % of its rows are classified.',
     'collector-silent': 'bad: Job orders waits for its collector, which stopped answering.',
+    'run-ended': 'bad: Job orders waits for its rowmill run, which has ended.',
     broker: 'bad: Job orders waits for the Kafka broker.',
   }
   for (const [reason, sentence] of Object.entries(said) as [WaitReason, string][])

@@ -26,7 +26,8 @@ class JobRow {
   update({ job, isOpen }) {
     const { id, phase, rows } = job
     setText(this.#name, id)
-    setText(this.#phase, PHASES[phase])
+    setText(this.#phase, phase === 'complete' && rows.rejected ? 'complete, with rejects' : PHASES[phase])
+    setAttribute(this.root, 'data-rejects', rows.rejected ? 'true' : null)
     setAttribute(this.root, 'data-phase', phase)
     setAttribute(this.#link, 'href', `?job=${encodeURIComponent(id)}`)
     setAttribute(this.#link, 'data-job', id)
