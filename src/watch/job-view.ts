@@ -55,8 +55,11 @@ export function jobView(facts: PipelineFacts, of: JobFacts, { heard, owners, wor
 }
 
 /** When something of the job last moved. Null: nothing did since it was opened, as far as the watch knows. */
-function lastMove({ board, partitions }: PipelineFacts, { job, openedAt, tally }: JobFacts): number | null {
-  const arrival = job.state === 'open' ? arrivalOf(partitionsOf(partitions, job), job) : null
+function lastMove({ board, jobs, partitions }: PipelineFacts, { job, openedAt, tally }: JobFacts): number | null {
+  // Rows that come are those of a newer job: publishers of files follow each other.
+  const isFollowed =
+    job.bounded && jobs.some(other => other.job.topic === job.topic && other.job.bounded && other.openedAt > openedAt)
+  const arrival = job.state === 'open' && !isFollowed ? arrivalOf(partitionsOf(partitions, job), job) : null
   const moves = [
     job.at > openedAt ? job.at : null,
     tally?.window.lastAt,

@@ -491,6 +491,17 @@ test('a job of events to which rows come all the time is stalled when none of th
   assert.deepEqual(at(61, [1, 1]), ['publishing', 5], 'a row was classified 5 s ago')
 })
 
+test('rows of a newer job are no move of one whose publisher has gone', () => {
+  const open = (id: string, openedAt: number) => ({
+    ...madeJobFacts(madeJob({ id, state: 'open', total: null }), []),
+    openedAt,
+  })
+  const partitions = [madePartition({ grewAt: NOW }), madePartition({ grewAt: NOW })]
+  const jobs = [open('old', NOW - 600_000), open('new', NOW - 300_000)]
+  const phases = assembleView(madeFacts({ jobs, partitions })).jobs.map(({ id, phase }) => `${id} ${phase}`)
+  assert.deepEqual(phases, ['old stalled', 'new publishing'])
+})
+
 test('what another worker has taken over is no longer with the one that fell silent', () => {
   const [first, second] = madeWorker().partitions
   const views = workersSeen([
