@@ -499,7 +499,7 @@ test('rows of a newer job are no move of one whose publisher has gone', () => {
   const partitions = [madePartition({ grewAt: NOW }), madePartition({ grewAt: NOW })]
   const jobs = [open('old', NOW - 600_000), open('new', NOW - 300_000)]
   const phases = assembleView(madeFacts({ jobs, partitions })).jobs.map(({ id, phase }) => `${id} ${phase}`)
-  assert.deepEqual(phases, ['old stalled', 'new publishing'])
+  assert.deepEqual(phases, ['old stalled', 'new waiting'])
 })
 
 test('what another worker has taken over is no longer with the one that fell silent', () => {
