@@ -17,6 +17,7 @@ import { noBroker, patiently } from './errors.ts'
 import { READ_UNCOMMITTED } from './fetch.ts'
 import { READ_COMMITTED } from './fetch-request.ts'
 import { GroupOffsets } from './group-offsets.ts'
+import { keepLeaderless } from './leaderless.ts'
 import { limitsOf, type Patience } from './limits.ts'
 import type { GroupMember } from './member.ts'
 import { askForNamedTopics } from './named-topics.ts'
@@ -72,6 +73,7 @@ export class Kafka {
   readonly #tokens: TokenNotices | undefined
   readonly #logger: Logger
   readonly #sasl: ReturnType<typeof saslOptions> | undefined
+  #keepsLeaderless = false
 
   /**
    * `stop` aborts when the command is told to end. What connects then fails at once. Clean-up may still ask the broker. `say`
@@ -96,6 +98,16 @@ export class Kafka {
     this.#sasl = this.#security.sasl
       ? saslOptions(this.#security.sasl, { stop, longestMs: this.#limits.requestTimeoutMs, ...tokens })
       : undefined
+  }
+
+  /**
+   * The same cluster, for a user that can do without some partitions. Its readers leave out those that have no leader, and name
+   * them. Other readers fail then, after they have waited for one.
+   */
+  get withoutLeaderless(): Kafka {
+    const same = new Kafka(this.settings, this.#stop, this.#say)
+    same.#keepsLeaderless = true
+    return same
   }
 
   async admin(): Promise<KafkaAdmin> {
@@ -164,17 +176,8 @@ export class Kafka {
     const { format, headers = [] } = this.settings
     const { patience } = this
     const most = { maxBytes: fetchMaxBytes, maxPartitionBytes: maxPartitionFetchBytes }
-    const parts = {
-      format: format ?? AS_IT_IS,
-      rights: this.#rights,
-      operation,
-      patience,
-      metadataMaxAgeMs,
-      rack,
-      headers,
-      most,
-    }
-    return new Reader(cluster, sockets, parts)
+    const how = { format: format ?? AS_IT_IS, rights: this.#rights, operation, patience }
+    return new Reader(cluster, sockets, { ...how, metadataMaxAgeMs, rack, headers, most })
   }
 
   async member(groupId: string, topics: readonly string[]): Promise<GroupMember> {
@@ -266,6 +269,7 @@ export class Kafka {
       maxInFlightRequests: null,
       isolationLevel: stableEnds ? READ_COMMITTED : READ_UNCOMMITTED, // of the request for offsets
     })
+    if (this.#keepsLeaderless) keepLeaderless(cluster)
     return { cluster, sockets: contact.sockets }
   }
 

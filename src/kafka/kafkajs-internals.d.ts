@@ -24,6 +24,11 @@ declare module 'kafkajs/src/cluster/index.js' {
       }): Promise<A>
     }
     metadata(topics: string[]): Promise<unknown>
+    /** A request with its answer, in the version that both sides know best. */
+    lookupRequest<G, R>(
+      key: number,
+      definition: { protocol(options: { version: number }): (given: G) => R },
+    ): (given: G) => R
     findGroupCoordinator(request: { groupId: string; coordinatorType: 0 }): Promise<unknown>
     leaveGroup(request: { groupId: string; memberId: string }): Promise<unknown>
     offsetCommit(request: {
@@ -59,6 +64,7 @@ declare module 'kafkajs/src/cluster/index.js' {
     brokerPool: {
       seedBroker: Broker
       createSeedBroker(): Promise<void>
+      findConnectedBroker(): Promise<Broker>
       metadata: { brokers: { nodeId: number; host: string; port: number }[] } | null
     }
     connect(): Promise<void>
@@ -70,7 +76,9 @@ declare module 'kafkajs/src/cluster/index.js' {
     findBroker(id: { nodeId: string }): Promise<Broker>
     findControllerBroker(): Promise<Broker>
     findGroupCoordinator(group: { groupId: string }): Promise<Broker>
-    findTopicPartitionMetadata(topic: string): { partitionId: number; leader: number }[]
+    findTopicPartitionMetadata(
+      topic: string,
+    ): { partitionId: number; leader: number; replicas: number[]; isr: number[] }[]
     findLeaderForPartitions(topic: string, partitions: number[]): Record<string, number[]>
     fetchTopicsOffset(
       topics: { topic: string; partitions: { partition: number }[]; fromBeginning: boolean }[],
@@ -228,9 +236,20 @@ declare module 'kafkajs/src/protocol/error.js' {
 }
 
 declare module 'kafkajs/src/protocol/requests/metadata/index.js' {
+  import type { ProtocolRequest } from 'kafkajs/src/cluster/index.js'
+
+  interface Answer {
+    readonly topicMetadata: readonly {
+      readonly partitionMetadata: readonly { readonly partitionErrorCode: number }[]
+    }[]
+  }
   const definition: {
-    protocol(options: { version: number }): (given: { topics: readonly string[] }) => {
-      request: { encode: () => Promise<unknown> }
+    protocol(options: { version: number }): (given: {
+      topics: readonly string[]
+      allowAutoTopicCreation?: boolean
+    }) => {
+      request: ProtocolRequest & { encode: () => Promise<unknown> }
+      response: { decode(answer: Buffer<ArrayBuffer>): Promise<Answer>; parse(answer: Answer): Promise<Answer> }
     }
   }
   export default definition

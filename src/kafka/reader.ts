@@ -6,6 +6,7 @@ import { shareBytes } from '../support/free-bytes.ts'
 import { hangUp } from './connection.ts'
 import { answered, noPartition } from './errors.ts'
 import { type FetchedPartition, type FetchLimits, fetchRaw } from './fetch.ts'
+import { type LeaderlessPartition, leaderlessOf } from './leaderless.ts'
 import type { Patience } from './limits.ts'
 import type { Message } from './message.ts'
 import { clusterOffsets } from './offsets.ts'
@@ -40,6 +41,9 @@ export interface Fetched extends PartitionOffset {
 const ANSWER_BYTES = MAX_BATCH_BYTES / 2
 /** We collect garbage after this many bytes from answers that unpacked to more than was requested. */
 const COLLECT_EVERY_BYTES = 2 * MAX_BATCH_BYTES
+
+/** The leader of a partition that has none. */
+const NOBODY = '-1'
 
 /** Enough for the head of a batch and, mostly, for the batch. */
 const HEAD_OF_BATCH_BYTES = 1024
@@ -93,7 +97,7 @@ export class Reader {
     this.#operation = parts.operation
   }
 
-  /** The partitions by the broker that leads them. With `refresh` it asks for new metadata first. */
+  /** The partitions by the broker that leads them, of those that have a leader. With `refresh` it asks for new metadata first. */
   async leaders<T extends TopicPartition>(wanted: readonly T[], refresh: boolean): Promise<Map<string, T[]>> {
     if (refresh) await this.#refreshMetadata()
     else await this.#repeated(() => this.#cluster.refreshMetadataIfNecessary())
@@ -104,7 +108,11 @@ export class Reader {
         for (const partition of led) nodes.set(keyOf({ topic, partition }), node)
     }
     const missing = wanted.find(at => !nodes.has(keyOf(at)))
-    if (!missing) return Map.groupBy(wanted, at => nodes.get(keyOf(at))!)
+    if (!missing) {
+      const led = Map.groupBy(wanted, at => nodes.get(keyOf(at))!)
+      led.delete(NOBODY)
+      return led
+    }
     if (!refresh) return this.leaders(wanted, true)
     const { topic, partition } = missing
     throw new RowmillError('TOPIC_UNUSABLE', noPartition(missing).message, { topic, partition })
@@ -167,7 +175,7 @@ export class Reader {
     })
   }
 
-  /** The first offset that each partition still holds, or the offset after its last message. */
+  /** The first offset that each partition with a leader still holds, or the offset after its last message. */
   offsets(wanted: readonly TopicPartition[], which: 'start' | 'end'): Promise<PartitionOffset[]> {
     const patience = { signal: this.#closing.signal, silenceMs: this.patience.timeoutMs }
     return clusterOffsets(this.#cluster, wanted, { which, ...patience }).catch(error => {
@@ -180,6 +188,11 @@ export class Reader {
     const partitions = Array.from({ length: count }, (_, partition) => ({ topic, partition }))
     const offsets = await this.offsets(partitions, 'end')
     return offsets.sort((a, b) => a.partition - b.partition).map(({ offset }) => offset)
+  }
+
+  /** The partitions of a topic that have no leader, as of the last metadata, if the client can do without them. */
+  leaderless(topic: string): LeaderlessPartition[] {
+    return leaderlessOf(this.#cluster, topic)
   }
 
   /** How many partitions the topic has. 0 if there is no such topic. */

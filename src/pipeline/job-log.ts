@@ -60,7 +60,9 @@ export class JobLog {
   static async open(kafka: Kafka, pipeline: string, say: Say): Promise<JobLog> {
     const { jobs: topic } = topicsOf(pipeline)
     const feed = await PartitionFeed.open(kafka, [topic], say)
-    const [queue] = await feed.assign(await feed.offsets([{ topic, partition: 0 }], 'start'))
+    const at = { topic, partition: 0 }
+    const [start] = await feed.offsets([at], 'start')
+    const [queue] = await feed.assign([start ?? { ...at, offset: 0 }]) // without a leader nothing can be read
     return new JobLog(pipeline, say, { feed, queue: queue! })
   }
 

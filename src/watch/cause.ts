@@ -6,6 +6,7 @@ export function causeOf({ id, waitsFor }: JobView): string {
   switch (reason) {
     case 'broker':
     case 'no-worker':
+    case 'no-leader':
       return reason
     case 'worker-silent':
       return worker === null ? `job ${id}` : `worker ${worker}`

@@ -1,6 +1,7 @@
 import type { PipelineFacts } from './facts.ts'
+import type { UnfinishedJob } from './unfinished-job.ts'
 import type { WaitView } from './view.ts'
-import { nameOf, publisherWait, reasonOf, secondsOf, type UnfinishedJob } from './what-it-waits-for.ts'
+import { nameOf, publisherWait, reasonOf, secondsOf } from './what-it-waits-for.ts'
 
 /**
  * What a job will wait for, although rows of it still move: the process that publishes its rows, or that writes its results, has

@@ -1,4 +1,4 @@
-import type { DescribedGroup } from '../kafka/index.ts'
+import type { DescribedGroup, LeaderlessPartition } from '../kafka/index.ts'
 import type { Job } from '../model.ts'
 import type { Hearing } from './broker-silence.ts'
 import type { RateWindow } from './rate-window.ts'
@@ -23,6 +23,8 @@ export interface PipelineFacts {
   readonly jobs: readonly JobFacts[]
   /** The partitions of `rows` and `bulk`, by `keyOf`. */
   readonly partitions: ReadonlyMap<string, PartitionFacts>
+  /** The partitions of the pipeline that nobody leads. What is in them is not known, or as of an earlier look. */
+  readonly leaderless: readonly LeaderlessPartition[]
   /** The group of the workers. Null: the broker did not tell. */
   readonly group: DescribedGroup | null
   readonly board: ReportBoard

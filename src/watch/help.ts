@@ -7,6 +7,7 @@ import type { JobProcesses } from './job-rows.ts'
 import type { HeardProcess } from './report-board.ts'
 import type { HelpView, JobPhase, WaitView, WorkerView } from './view.ts'
 import { isOfRun, nameOf, reasonOf } from './what-it-waits-for.ts'
+import { startBrokers } from './without-leader.ts'
 
 const WORK = ['rowmill', 'work', '--classifier']
 
@@ -127,6 +128,8 @@ function helpWith(
         work(heard),
       )
     }
+    case 'no-leader':
+      return help(startBrokers(facts.leaderless), ['rowmill', 'doctor'])
     case 'open-transaction': {
       const at = ['--topic', job.topic, '--partition', String(partition)]
       const words = ['kafka-transactions.sh', '--bootstrap-server', facts.brokers, 'describe-producers', ...at]

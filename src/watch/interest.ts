@@ -119,12 +119,12 @@ export function jobsOf(opened: readonly OpenedJob[]): Job[] {
 
 /**
  * For each partition of `results`, where reading begins: at the first result of the oldest of these jobs. `ends`: where the
- * partitions end now, for those that none of the jobs has.
+ * partitions end now, for those that none of the jobs has. NaN: it is not known.
  */
 export function beginnings(jobs: readonly Job[], ends: readonly number[]): number[] {
   return ends.map((end, partition) => {
     const from = jobs.map(job => resultsFromOf(job, partition)).filter(offset => offset !== null)
-    return from.length === 0 ? end : Math.min(...from)
+    return from.length > 0 ? Math.min(...from) : Number.isNaN(end) ? 0 : end
   })
 }
 

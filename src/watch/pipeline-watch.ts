@@ -24,6 +24,7 @@ import {
   shownJobs,
   unreported,
 } from './interest.ts'
+import { KnownJobs } from './known-jobs.ts'
 import { LogEnds } from './log-ends.ts'
 import { Pace } from './pace.ts'
 import { PartitionBook } from './partition-book.ts'
@@ -72,7 +73,9 @@ export class PipelineWatch implements ViewSource {
   #from: readonly number[] = []
   /** How far the results were read when the last look was over. */
   #readUpTo: readonly number[] = []
+  readonly #known = new KnownJobs()
   #jobs: JobFacts[] = []
+  #leaderless: PipelineOffsets['leaderless'] = []
   #group: PipelineOffsets['group'] | null = null
   #session: WatchSession | null = null
   #looking: Promise<void> | null = null
@@ -84,7 +87,7 @@ export class PipelineWatch implements ViewSource {
 
   constructor(connection: PipelineConnection, options: PipelineWatchOptions = {}) {
     const { stalledAfterSeconds = 60, everyMs = 1000, time = realTime, wallClock = Date.now } = options
-    this.#connection = connection
+    this.#connection = { ...connection, kafka: connection.kafka.withoutLeaderless }
     this.#interest = { only: options.job ?? null, countsLatest: options.countsLatest ?? false }
     this.#stalledAfterMs = stalledAfterSeconds * 1000
     this.#pace = options.pace ?? new Pace({ everyMs, rests: false, time })
@@ -201,7 +204,9 @@ export class PipelineWatch implements ViewSource {
     this.#silence.answers()
     this.#ends.note(offsets.ends)
     this.#group = offsets.group
-    const all = session.jobs.all
+    this.#leaderless = offsets.leaderless
+    this.#known.note(session.jobs, this.#leaderless)
+    const { all } = this.#known
     const shown = shownJobs(all, this.#interest.only)
     const committed = this.#committed.among(shown, all, offsets.rows)
     const rows = awaitedRows(offsets.rows, shown, committed)
@@ -217,7 +222,7 @@ export class PipelineWatch implements ViewSource {
     })
     this.#jobs = shown.map(({ job, ...opening }) => ({
       ...{ job, ...opening, isCommitted: committed.has(job.id), tally: this.#book.tallyOf(job.id) },
-      attempts: session.jobs.attemptsOf(job.id).map(({ attempt }) => attempt),
+      attempts: this.#known.attemptsOf(job.id).map(({ attempt }) => attempt),
       ...{ laterAttempt: null, inLog: this.#published.of(job) },
     }))
     await this.#noteAttempts(session, offsets)
@@ -273,17 +278,11 @@ export class PipelineWatch implements ViewSource {
   #view(): PipelineView {
     const { kafka, pipeline } = this.#connection
     const facts: PipelineFacts = {
-      ...{
-        pipeline,
-        host: hostname(),
-        hasEnded,
-        at: this.#clock.now,
-        brokers: kafka.settings.brokers.join(','),
-        stalledAfterMs: this.#stalledAfterMs,
-      },
+      ...{ pipeline, host: hostname(), hasEnded, brokers: kafka.settings.brokers.join(',') },
+      ...{ at: this.#clock.now, stalledAfterMs: this.#stalledAfterMs },
       ...{ unreachableSince: this.#silence.since, hearing: this.#silence.hearing },
       ...{ jobs: this.#jobs, partitions: this.#partitions.facts },
-      ...{ group: this.#group, board: this.#board, workerRows: this.#book.workerRows },
+      ...{ leaderless: this.#leaderless, group: this.#group, board: this.#board, workerRows: this.#book.workerRows },
     }
     return assembleView(facts)
   }

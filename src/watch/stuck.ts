@@ -9,6 +9,7 @@ const STUCK = new Set<WaitReason>([
   'worker-silent',
   'slow-batch',
   'open-transaction',
+  'no-leader',
   'no-collector',
   'collector-silent',
 ])

@@ -72,7 +72,7 @@ export class TopicFollower {
   /** Reads everything that the first partition still holds. */
   async beginAtStart(): Promise<void> {
     const [start] = await this.#feed.offsets([{ topic: this.#topic, partition: 0 }], 'start')
-    await this.begin([start!.offset])
+    await this.begin([start?.offset ?? 0]) // without a leader nothing can be read
   }
 
   /** Reads partitions that were added to the topic too. */

@@ -133,6 +133,7 @@ export type WaitReason =
   | 'worker-silent'
   | 'rebalance' // nobody has its partition
   | 'open-transaction'
+  | 'no-leader' // of a partition that it needs
   | 'no-collector'
   | 'collector' // it is classified, and being written
   | 'collector-silent'

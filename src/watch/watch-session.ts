@@ -1,4 +1,12 @@
-import type { DescribedGroup, Fetched, GroupOffsets, Message, PartitionOffset, Reader } from '../kafka/index.ts'
+import type {
+  DescribedGroup,
+  Fetched,
+  GroupOffsets,
+  LeaderlessPartition,
+  Message,
+  PartitionOffset,
+  Reader,
+} from '../kafka/index.ts'
 import { openTransactions } from '../kafka/index.ts'
 import { keyOf } from '../kafka/topic-partition.ts'
 import type { Job } from '../model.ts'
@@ -13,8 +21,8 @@ import { TopicFollower } from './topic-follower.ts'
 
 /** How often it asks for new topics, and whether topics got more partitions. */
 const METADATA_MS = 30_000
-/** The same while there is no topic of reports: the first command that reports creates it. */
-const NO_REPORTS_MS = 3000
+/** The same while a partition has no leader, or there is no topic of reports: the first command that reports creates it. */
+const SOON_MS = 3000
 
 /** Batches of most producers have 1 MB at most. */
 const BATCH_BYTES = 1024 * 1024
@@ -31,13 +39,15 @@ export interface SessionTakers {
 export interface PipelineOffsets {
   /** Of each partition of rows. */
   readonly rows: readonly CommittedPartition[]
-  /** By partition. */
+  /** By partition. NaN: it has no leader, so its end is not known. */
   readonly resultEnds: readonly number[]
   /** The same. Empty: the pipeline has no such topic. */
   readonly reportEnds: readonly number[]
   readonly group: DescribedGroup
-  /** Of each partition of each topic. */
+  /** Of each partition of each topic that has a leader. */
   readonly ends: readonly PartitionOffset[]
+  /** The partitions that have no leader, or had none when the session was opened. */
+  readonly leaderless: readonly LeaderlessPartition[]
 }
 
 /** The connections of a watch to one pipeline. They last until the broker was silent for longer than the broker timeout. */
@@ -57,6 +67,8 @@ export class WatchSession {
   readonly #closers: Closer[]
   readonly #time: Time
   #askedAt: number
+  /** The partitions that had no leader when it was opened. It cannot read them, also when they have one. */
+  readonly #unread: ReadonlyMap<string, LeaderlessPartition>
 
   private constructor(parts: SessionParts) {
     this.#topics = parts.topics
@@ -71,6 +83,7 @@ export class WatchSession {
     this.#closers = [...parts.closers, this.#attempts]
     this.#time = parts.time
     this.#askedAt = parts.time.now()
+    this.#unread = this.#leaderless
   }
 
   /** Throws what a reader throws if the pipeline cannot be read. */
@@ -105,15 +118,20 @@ export class WatchSession {
     }
   }
 
-  /** Whether the pipeline has got a topic that this session does not follow: then open another one. Asks now and then. */
+  /**
+   * Whether the pipeline has got a topic that this session does not follow, or other partitions lack a leader than when it was
+   * opened: then open another one. Asks now and then.
+   */
   async isOutdated(): Promise<boolean> {
+    if (this.#hasOtherLeaders) return true
     const now = this.#time.now()
-    if (now - this.#askedAt <= (this.#reports === null ? NO_REPORTS_MS : METADATA_MS)) return false
+    if (now - this.#askedAt <= (this.#reports === null || this.#unread.size > 0 ? SOON_MS : METADATA_MS)) return false
     this.#askedAt = now
     const { bulk, reports, results } = this.#topics
     const [there] = await allSettled([topicsThere(this.#connection, this.#topics), this.#log.partitionsNow(results)])
     const isNew = (topic: string, isFollowed: boolean) => there.has(topic) && !isFollowed
-    return isNew(reports, this.#reports !== null) || isNew(bulk, this.#rowTopics.includes(bulk))
+    if (isNew(reports, this.#reports !== null) || isNew(bulk, this.#rowTopics.includes(bulk))) return true
+    return this.#hasOtherLeaders
   }
 
   /** Asks where everything is now. The log of jobs is then read to its end. */
@@ -129,11 +147,10 @@ export class WatchSession {
     ])
     const commits = new Map(committed.map(at => [keyOf(at), at.offset]))
     const ofRows = ends.filter(({ topic }) => this.#rowTopics.includes(topic))
+    const found = new Map(ends.map(at => [keyOf(at), at.offset]))
+    for (const key of this.#unread.keys()) found.delete(key)
     const endsOf = (name: string) =>
-      ends
-        .filter(({ topic }) => topic === name)
-        .sort((a, b) => a.partition - b.partition)
-        .map(({ offset }) => offset)
+      others.filter(({ topic }) => topic === name).map(at => found.get(keyOf(at)) ?? Number.NaN)
     await this.jobs.readTo(endsOf(jobs)[0]!)
     return {
       rows: ofRows.map(at => ({ ...at, committed: commits.get(keyOf(at)) ?? 0 })),
@@ -141,7 +158,20 @@ export class WatchSession {
       reportEnds: endsOf(reports),
       group,
       ends,
+      leaderless: [...new Map([...this.#unread, ...this.#leaderless]).values()],
     }
+  }
+
+  get #hasOtherLeaders(): boolean {
+    const now = this.#leaderless
+    return now.size !== this.#unread.size || [...now.keys()].some(key => !this.#unread.has(key))
+  }
+
+  /** By `keyOf`. */
+  get #leaderless(): Map<string, LeaderlessPartition> {
+    const { jobs, results, reports } = this.#topics
+    const found = [jobs, results, reports, ...this.#rowTopics].flatMap(topic => this.#log.leaderless(topic))
+    return new Map(found.map(at => [keyOf(at), at]))
   }
 
   /** What the groups of these later attempts say now, by job. */

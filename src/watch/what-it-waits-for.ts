@@ -3,34 +3,16 @@ import { keyOf } from '../kafka/topic-partition.ts'
 import type { BatchInHand } from '../reports/report.ts'
 import { counted } from '../support/counted.ts'
 import type { JobFacts, PipelineFacts } from './facts.ts'
-import type { JobProcesses, RowsOfJob } from './job-rows.ts'
 import type { HeardProcess } from './report-board.ts'
-import type { JobCounts } from './result-tally.ts'
+import type { NextRow, UnfinishedJob } from './unfinished-job.ts'
 import type { WaitReason, WaitView, WorkerView } from './view.ts'
+import { withoutLeader } from './without-leader.ts'
 
 /** A batch is slow if it takes so many times as long as the average one, and more than so many seconds. */
 const SLOW_TIMES = 10
 const SLOW_SECONDS = 10
 /** The same where no average is known, as of the first batch of a worker. */
 const SLOW_FIRST_SECONDS = 30
-
-/** A job that is not over, and what is known about it. */
-export interface UnfinishedJob extends JobProcesses {
-  readonly of: JobFacts
-  readonly rows: RowsOfJob
-  readonly counts: JobCounts | null
-  readonly isClassified: boolean
-  readonly movedAt: number | null
-  readonly workers: readonly WorkerView[]
-  /** By partition of a topic. */
-  readonly owners: ReadonlyMap<string, WorkerView>
-}
-
-/** A row that the ordered output needs next, or the partition whose rows are oldest in a job without sequence. */
-interface NextRow {
-  readonly row: number | null
-  readonly partition: number
-}
 
 /** What the output of a job waits for, why, and since when. Null: for nothing that is known. */
 export function whatItWaitsFor(facts: PipelineFacts, waiting: UnfinishedJob): WaitView | null {
@@ -39,8 +21,10 @@ export function whatItWaitsFor(facts: PipelineFacts, waiting: UnfinishedJob): Wa
     const text = `no broker answers at ${facts.brokers}`
     return { reason: 'broker', row: null, partition: null, worker: null, since: facts.unreachableSince, text }
   }
+  const wanted = isClassified ? null : wantedOf(facts, waiting)
+  const leaderless = withoutLeader(facts, waiting, wanted)
+  if (leaderless !== null) return leaderless
   if (isClassified) return collectorWait(facts, waiting)
-  const wanted = wantedOf(facts, waiting)
   if (wanted === null || !isPublished(facts, waiting, wanted)) return publisherWait(facts, waiting, wanted?.row ?? null)
   return workerWait(facts, waiting, { ...wanted, topic: of.job.topic })
 }

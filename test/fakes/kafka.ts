@@ -83,6 +83,10 @@ export class FakeKafka implements Public<Kafka> {
     this.settings = settings
   }
 
+  get withoutLeaderless(): Kafka {
+    return this.kafka // each partition has a leader here
+  }
+
   get kafka(): Kafka {
     return asReal<Kafka>(this)
   }

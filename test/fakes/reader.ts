@@ -33,6 +33,10 @@ export class FakeReader implements Public<Reader> {
     return this.#client.settings.limits?.metadataMaxAgeMs ?? 60_000
   }
 
+  leaderless() {
+    return [] // each partition has a leader here
+  }
+
   async leaders<T extends TopicPartition>(wanted: readonly T[], refresh: boolean): Promise<Map<string, T[]>> {
     this.#check()
     for (const at of wanted) {

@@ -121,8 +121,9 @@ export class Cluster {
   }
 
   /** A topic of one partition, on these brokers. */
-  async createTopic(topic: string, replicas: NodeId[]): Promise<void> {
-    const topics = [{ topic, replicaAssignment: [{ partition: 0, replicas }] }]
+  async createTopic(topic: string, replicas: NodeId[], config: Readonly<Record<string, string>> = {}): Promise<void> {
+    const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
+    const topics = [{ topic, replicaAssignment: [{ partition: 0, replicas }], configEntries }]
     await this.#admin.createTopics({ topics, waitForLeaders: false })
     await this.untilInSync([topic], replicas.length)
   }

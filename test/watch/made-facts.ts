@@ -1,4 +1,4 @@
-import type { DescribedGroup } from '../../src/kafka/index.ts'
+import type { DescribedGroup, LeaderlessPartition } from '../../src/kafka/index.ts'
 import type { Job } from '../../src/model.ts'
 import type { Report, WorkerReport } from '../../src/reports/report.ts'
 import type { JobFacts, PartitionFacts, PipelineFacts } from '../../src/watch/facts.ts'
@@ -65,6 +65,7 @@ interface Made {
   readonly reports?: readonly (readonly [report: Report, secondsAgo: number])[]
   readonly partitions?: readonly PartitionFacts[]
   readonly group?: DescribedGroup | null
+  readonly leaderless?: readonly LeaderlessPartition[]
 }
 
 export function madeFacts({
@@ -72,6 +73,7 @@ export function madeFacts({
   reports = [],
   partitions,
   group = null,
+  leaderless = [],
 }: Made = {}): PipelineFacts {
   const board = new ReportBoard()
   for (const [report, secondsAgo] of reports) board.take(report, NOW - secondsAgo * 1000)
@@ -79,7 +81,7 @@ export function madeFacts({
   return {
     ...{ pipeline: 'p', host: 'host', brokers: 'kafka:9092', at: NOW, stalledAfterMs: 60_000, unreachableSince: null },
     ...{ jobs, group, board, workerRows: new Map(), hearing: { from: 0, upTo: NOW } },
-    hasEnded: () => false,
+    ...{ leaderless, hasEnded: () => false },
     partitions: new Map(logs.map((log, partition) => [`${TOPIC}/${partition}`, log])),
   }
 }

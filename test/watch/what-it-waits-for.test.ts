@@ -140,6 +140,12 @@ const CASES: Record<string, [PipelineFacts, string, string | null, number | null
     'row 20 (partition 0) cannot be read: another producer has had a transaction open in p.rows[0] at offset 1, and all messages after it wait until it ends',
     'kafka-transactions.sh --bootstrap-server kafka:9092 describe-producers --topic p.rows --partition 0',
   ],
+  'a partition that nobody leads': [
+    madeFacts({ leaderless: [{ topic: 'p.rows', partition: 0, brokers: [3] }] }),
+    ...(['no-leader', null, 5] as const),
+    'partition 0 of p.rows has no leader: broker 3, which alone has it, is away',
+    'rowmill doctor --pipeline p --brokers kafka:9092',
+  ],
 }
 for (const [name, [facts, reason, worker, seconds, text, command]] of Object.entries(CASES))
   test(`what a job waits for: ${name}`, () => {

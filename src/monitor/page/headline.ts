@@ -40,6 +40,10 @@ const TROUBLES: Partial<Record<WaitReason, { tone: 'wait' | 'bad'; what: (wait: 
     tone: 'bad',
     what: wait => `a transaction that another producer left open${inPartition(wait)}`,
   },
+  'no-leader': {
+    tone: 'bad',
+    what: () => 'a Kafka broker that is away: a partition has no leader without it',
+  },
   'no-collector': { tone: 'bad', what: () => 'a collector: nothing writes its results' },
   'collector-silent': { tone: 'bad', what: () => 'its collector, which stopped answering' },
   'run-ended': { tone: 'bad', what: () => 'its rowmill run, which has ended' },

@@ -25,6 +25,7 @@ test('the sentence says what the job waits for, by the reason', () => {
     'worker-silent': 'bad: Job orders waits for worker mill-4711-1, which stopped answering.',
     rebalance: 'wait: Job orders waits for a worker to take over partition 7.',
     'open-transaction': 'bad: Job orders waits for a transaction that another producer left open in partition 7.',
+    'no-leader': 'bad: Job orders waits for a Kafka broker that is away: a partition has no leader without it.',
     'no-collector': 'bad: Job orders waits for a collector: nothing writes its results.',
     collector: 'good: Job orders is running: 50 % of its rows are classified.',
     'collector-silent': 'bad: Job orders waits for its collector, which stopped answering.',
