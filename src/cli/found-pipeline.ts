@@ -47,7 +47,7 @@ export async function findPipeline(
   if (!isFirst && shared.length === 0) throw foundNone(command, word)
   const others = [
     ...runs
-      .filter(other => other !== (isFirst ? run : null) && isRunning(other))
+      .filter(other => (isFirst ? other !== run && isRunning(other) : isRunning(other) || other === run))
       .map(({ output }) => commandLine(['rowmill', command, output])),
     ...shared.slice(isFirst ? 0 : 1).map(note => showing(command, note)),
   ]

@@ -129,7 +129,7 @@ export type WaitReason =
   | 'worker-starting'
   | 'queued' // its worker classifies other rows
   | 'classifying'
-  | 'slow-batch' // the batch takes ten times as long as the average one, and more than 10 s; the first one: more than 30 s
+  | 'slow-batch' // the batch takes ten times as long as the average one, and more than 4 s; the first one: more than 30 s
   | 'worker-silent'
   | 'rebalance' // nobody has its partition
   | 'open-transaction'

@@ -10,7 +10,7 @@ import { withoutLeader } from './without-leader.ts'
 
 /** A batch is slow if it takes so many times as long as the average one, and more than so many seconds. */
 const SLOW_TIMES = 10
-const SLOW_SECONDS = 10
+const SLOW_SECONDS = 4
 /** The same where no average is known, as of the first batch of a worker. */
 const SLOW_FIRST_SECONDS = 30
 
@@ -164,9 +164,25 @@ function workerWait(facts: PipelineFacts, waiting: UnfinishedJob, at: NextRow & 
     const { average, isSlow } = paceOf(owner, owner.batch)
     const text = `${what} waits until worker ${name} has classified ${describeBatch(facts, owner.batch)}`
     const began = { ...more, since: facts.at - owner.batch.seconds * 1000 }
-    return isSlow ? wait('slow-batch', `${text}${usual(average)}`, began) : wait('queued', text, more)
+    return isSlow
+      ? wait('slow-batch', `${text}${usual(average)}`, began)
+      : wait(unlessNew(facts, waiting, owner, 'queued'), text, more)
   }
-  return wait('queued', `${what} waits for worker ${name}, which has its partition`, more)
+  return wait(
+    unlessNew(facts, waiting, owner, 'queued'),
+    `${what} waits for worker ${name}, which has its partition`,
+    more,
+  )
+}
+
+/** A job has not moved for long, and this worker has classified nothing yet: it came to help. */
+function unlessNew<R extends WaitReason>(
+  { at, stalledAfterMs }: PipelineFacts,
+  { movedAt, of }: UnfinishedJob,
+  { rows }: WorkerView,
+  reason: R,
+): R | 'worker-starting' {
+  return rows === 0 && at - (movedAt ?? of.openedAt) > stalledAfterMs ? 'worker-starting' : reason
 }
 
 /** Whether the job is that of a `rowmill run`, which brings its own workers. */
@@ -226,7 +242,7 @@ function usual(average: number | null): string {
 /** The row is in a classifier. */
 function inHand(
   facts: PipelineFacts,
-  { of }: UnfinishedJob,
+  waiting: UnfinishedJob,
   {
     what,
     wait,
@@ -241,10 +257,14 @@ function inHand(
 ): WaitView {
   const { name } = worker
   const { average, isSlow } = paceOf(worker, batch)
-  const place = batch.row === null ? null : placeOf(batch.row, of.job)
-  const which = place === null ? counted(batch.rows, 'row') : describeRows(place, batch.rows, of.job)
+  const { job } = waiting.of
+  const place = batch.row === null ? null : placeOf(batch.row, job)
+  const which = place === null ? counted(batch.rows, 'row') : describeRows(place, batch.rows, job)
   const text = `${what} has been in the classifier of worker ${name} for ${secondsOf(batch.seconds)}, with ${which}${usual(average)}`
-  return wait(isSlow ? 'slow-batch' : 'classifying', text, { worker: name, since: facts.at - batch.seconds * 1000 })
+  return wait(isSlow ? 'slow-batch' : unlessNew(facts, waiting, worker, 'classifying'), text, {
+    worker: name,
+    since: facts.at - batch.seconds * 1000,
+  })
 }
 
 function describeBatch({ jobs }: PipelineFacts, { job: id, row, rows, seconds }: BatchInHand): string {

@@ -34,9 +34,9 @@ const CASES: Record<string, [PipelineFacts, string, string | null, number | null
     null,
   ],
   'a row in the classifier for longer than a report takes': [
-    madeFacts({ reports: [[workersReport([madeWorker({ batch })]), 4]] }),
-    ...(['classifying', 'host-7-1', 8] as const),
-    'row 20 (partition 0) has been in the classifier of worker host-7-1 for 8 s, with rows 20 to 29; so many rows take 0.1 s on average',
+    madeFacts({ reports: [[workersReport([madeWorker({ batch: { ...batch, seconds: 0 } })]), 4]] }),
+    ...(['classifying', 'host-7-1', 4] as const),
+    'row 20 (partition 0) has been in the classifier of worker host-7-1 for 4 s, with rows 20 to 29; so many rows take 0.1 s on average',
     null,
   ],
   'a batch that takes too long': [
@@ -179,6 +179,15 @@ test('a first batch is slow after 30 s: there is no average yet', () => {
     return waitOf(madeFacts({ reports: [[workersReport([worker]), 0]] })).reason
   }
   assert.deepEqual([after(29), after(31)], ['classifying', 'slow-batch'])
+})
+
+test('a job that was stalled waits for a worker that has just come to start, not for one that sends nothing', () => {
+  const after = (rows: number, openedSeconds: number) => {
+    const job = { ...madeJobFacts(madeJob(), []), openedAt: NOW - openedSeconds * 1000 }
+    const worker = madeWorker({ rows, batch: { ...batch, row: 0 } })
+    return waitOf(madeFacts({ jobs: [job], reports: [[workersReport([worker]), 0]] })).reason
+  }
+  assert.deepEqual([after(0, 600), after(0, 30), after(10, 600)], ['worker-starting', 'classifying', 'classifying'])
 })
 
 test('the help for a slow batch says what happens by itself, and after how many seconds', () => {

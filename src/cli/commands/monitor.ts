@@ -1,3 +1,4 @@
+import { RowmillError } from '../../errors.ts'
 import { healthRoute } from '../../monitor/health.ts'
 import { WatchHealth } from '../../monitor/watch-health.ts'
 import type { PipelineView } from '../../watch/view.ts'
@@ -58,13 +59,21 @@ async function untilRunIsOver(
 export const monitorCommand = defineCommand({
   name: 'monitor',
   doc: 'watch a pipeline and serve what it looks like over HTTP, until it is stopped; prints its URL on stdout. It only reads. Without a broker it watches what this user runs on this machine, the latest first',
-  operands: [],
+  operands: [
+    {
+      name: 'OUT',
+      doc: 'the OUT of a rowmill run or collect that is not complete. Without it: the pipeline, or what runs on this machine',
+      optional: true,
+    },
+  ],
   example: 'rowmill monitor --brokers 127.0.0.1:9092',
   options: ['monitorPort', ...SERVER_OPTIONS, 'stalledAfter', ...SHARED_OPTIONS],
-  act: (_, options) =>
+  act: ([output = null], options) =>
     withinLimits(options, 'before the pipeline was read', async session => {
       const { say, signal } = session
-      const first = await findPipeline('monitor', options, null)
+      const first = await findPipeline('monitor', options, output)
+      if (output !== null && first.run === null && first.job === output)
+        throw new RowmillError('USAGE', `${output} is not the OUT of a run or collect that is not complete`)
       logAbout({ pipeline: first.pipeline, ...(first.run === null ? {} : { job: first.run.job }) })
       const health = new WatchHealth(options.stalledAfter)
       const probes = [healthRoute('/livez', () => health.live()), healthRoute('/readyz', () => health.ready())]
