@@ -7,6 +7,8 @@ import { type ProducerProcess, Producers } from '../helpers/producers.ts'
 import { seeded } from '../helpers/seeded.ts'
 
 const TOTAL = 400
+/** So many that a first producer, however late it is killed, leaves enough for a second one to get to any point. */
+const MANY = 1200
 /** More rows than a producer sends before the test ends it: one sends up to 10,000 in a second. */
 const ENDLESS = 10_000_000
 
@@ -27,15 +29,15 @@ for (const [at, time] of [
 ] as const) {
   test(`a producer that takes over and is killed at ${at}, on visit ${time}, and started again`, async t => {
     const producers = await Producers.open(t)
-    const first = await producers.start({ total: TOTAL, last: 'end' })
+    const first = await producers.start({ total: MANY, last: 'end' })
     await first.untilSafe(100)
     await first.kill()
-    const second = await producers.run({ total: TOTAL, last: 'end', at, time })
+    const second = await producers.run({ total: MANY, last: 'end', at, time })
     assert.equal(second.child.signalCode, 'SIGKILL', 'it got there')
-    const third = await producers.run({ total: TOTAL, last: 'end' })
+    const third = await producers.run({ total: MANY, last: 'end' })
     if (at === 'job-ended') assert.equal(third.lost, 'JOB_EXISTS')
     else assert.ok(third.lines.at(-1)?.closed, JSON.stringify(third.lines.at(-1)))
-    await producers.check(TOTAL)
+    await producers.check(MANY)
   })
 }
 
