@@ -62,7 +62,8 @@ async function startPipeline(t: TestContext) {
 
 const on = (workers: readonly WorkerView[] | undefined, host: string) => workers?.find(worker => worker.host === host)
 
-const isAtWork = (worker: WorkerView | undefined) => worker?.state === 'busy' && worker.partitions.length > 0
+/** It has reported a batch in hand: before that the group alone knows it. */
+const isAtWork = (worker: WorkerView | undefined) => worker?.process != null && worker.batch !== null
 
 test('a third machine sees the hosts, processes and partitions of both, and that one is cut off', {
   skip: NO_MACHINES,
