@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { realTime } from '../../src/support/clock.ts'
+import { freePort } from '../../test/helpers/free-port.ts'
 import type { Runner } from '../bench.ts'
 import { passThrough } from '../contenders.ts'
 import type { Part } from '../part.ts'
@@ -121,16 +122,13 @@ async function during<T>(watcher: (signal: AbortSignal) => Promise<number>, work
 function everySecond(url: string): (signal: AbortSignal) => Promise<number> {
   return async signal => {
     let seen = 0
-    const ended = new Promise<void>(resolve => signal.addEventListener('abort', () => resolve()))
     while (!signal.aborted) {
       const text = await fetch(url, { signal }).then(
         answer => answer.text(),
         () => '',
       )
       if (text.includes('rowmill_')) seen++
-      let timer: NodeJS.Timeout | undefined
-      await Promise.race([ended, new Promise(resolve => (timer = setTimeout(resolve, EVERY_MS)))])
-      clearTimeout(timer)
+      await realTime.sleep(EVERY_MS, signal)
     }
     return seen
   }
@@ -149,12 +147,4 @@ function streamOf(url: string): (signal: AbortSignal) => Promise<number> {
     }
     return parts
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise(resolve => server.close(resolve))
-  return port
 }

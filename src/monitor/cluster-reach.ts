@@ -1,12 +1,13 @@
 import { toRowmillError } from '../errors.ts'
 import type { ClusterProbe, Kafka } from '../kafka/index.ts'
 import { realTime, type Time } from '../support/clock.ts'
+import { unlessLate } from '../support/unless-late.ts'
 import type { Health } from './health.ts'
 
 /** How long a probe waits for the broker. An orchestrator waits a second for the probe. */
 const ANSWER_MS = 700
 /** A broker that has not answered after this long is asked over another connection. */
-const PATIENCE_MS = 5000
+export const PATIENCE_MS = 5000
 
 /** What the broker says of a topic that does not exist. */
 const MISSING = 'UNKNOWN_TOPIC_OR_PARTITION'
@@ -40,9 +41,7 @@ export class ClusterReach {
   async outageSeconds(): Promise<number | null> {
     this.#asking ??= this.#ask()
     const asking = this.#asking
-    const over = new AbortController()
-    await Promise.race([asking.done, this.#time.sleep(ANSWER_MS, over.signal)])
-    over.abort()
+    await unlessLate(asking.done, ANSWER_MS, this.#time)
     const since = this.#silentSince ?? (this.#asking === asking ? asking.since : null)
     return since === null ? null : (this.#time.now() - since) / 1000
   }
@@ -78,10 +77,8 @@ export class ClusterReach {
       this.#fault = await (await opened).ask()
       this.#silentSince = null
     } catch (error) {
-      const { code, message } = toRowmillError(error)
-      const isSilent = code === 'BROKER_UNREACHABLE' || code === 'INTERNAL' // KafkaJS on a connection that was ended
-      this.#silentSince = isSilent ? (this.#silentSince ?? began) : null
-      this.#fault = message
+      this.#silentSince = isSilence(error) ? (this.#silentSince ?? began) : null
+      this.#fault = toRowmillError(error).message
       await this.close()
     } finally {
       late()
@@ -94,6 +91,12 @@ export class ClusterReach {
     opened.catch(() => {}) // the one who asks awaits it
     return { opened, hangUp }
   }
+}
+
+/** Whether an error says that no broker answers. INTERNAL: KafkaJS on a connection that was ended. */
+export function isSilence(error: unknown): boolean {
+  const { code } = toRowmillError(error)
+  return code === 'BROKER_UNREACHABLE' || code === 'INTERNAL'
 }
 
 /** Asks the brokers of a client for these topics. */

@@ -1,14 +1,14 @@
-import { toRowmillError } from '../errors.ts'
 import type { PipelineConnection } from '../pipeline/context.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
 import { realTime, type Time } from '../support/clock.ts'
 import type { Say } from '../support/say.ts'
+import { unlessLate } from '../support/unless-late.ts'
 import { PipelineWatch } from '../watch/pipeline-watch.ts'
 import { Timeline } from '../watch/timeline.ts'
 import type { PipelineView, ViewSource } from '../watch/view.ts'
 import { isOfTopics } from '../watch/watch-errors.ts'
 import type { PipelineWatchOptions } from '../watch/watch-options.ts'
-import { missingTopic } from './cluster-reach.ts'
+import { isSilence, missingTopic, PATIENCE_MS } from './cluster-reach.ts'
 import { describeNoTopics } from './no-topics.ts'
 
 /** How often it asks a cluster that does not answer or lacks the topics. */
@@ -17,8 +17,6 @@ const EVERY_MS = 1000
 const LATE_MS = 3000
 /** The same, where the watch has had no answer for long already. */
 const SILENT_LATE_MS = 1000
-/** A broker that has not answered after this long is asked over another connection. */
-const PATIENCE_MS = 5000
 
 type State = 'watching' | 'silent' | 'no-topics'
 type TopicsAnswer = { readonly missing: string | null } | 'silent'
@@ -140,15 +138,8 @@ export class StandingWatch implements ViewSource {
     this.#asking ??= this.#askOnce().finally(() => {
       this.#asking = null
     })
-    const asking = this.#asking
-    asking.catch(() => {})
-    const over = new AbortController()
-    const late = this.#time.sleep(lateMs, AbortSignal.any([over.signal, stopped])).then(() => 'silent' as const)
-    try {
-      return await Promise.race([asking, late])
-    } finally {
-      over.abort()
-    }
+    const answer = await unlessLate(this.#asking, lateMs, this.#time, stopped)
+    return answer === 'late' ? 'silent' : answer
   }
 
   async #askOnce(): Promise<TopicsAnswer> {
@@ -157,8 +148,7 @@ export class StandingWatch implements ViewSource {
     try {
       return { missing: await this.#ask(hangUp.signal) }
     } catch (error) {
-      const { code } = toRowmillError(error)
-      if (code === 'BROKER_UNREACHABLE' || code === 'INTERNAL') return 'silent' // INTERNAL: KafkaJS on a connection that was ended
+      if (isSilence(error)) return 'silent'
       throw error
     } finally {
       late()

@@ -4,6 +4,7 @@ import { describeKafkaError, type Kafka, type Producer, TopicsRefused } from '..
 import { topicsOf } from '../pipeline/topic-names.ts'
 import { realTime, type Time } from '../support/clock.ts'
 import type { Say } from '../support/say.ts'
+import { unlessLate } from '../support/unless-late.ts'
 import { version } from '../support/version.ts'
 import {
   type Report,
@@ -81,9 +82,7 @@ export class Reporter {
   /** Says that the command has ended, and of what if it failed, if anybody knows of it. It takes a second at most. */
   async close(thrown: unknown = null): Promise<void> {
     this.#stop()
-    const over = new AbortController()
-    await Promise.race([this.#sayLast(thrown), this.#time.sleep(LAST_MS, over.signal)])
-    over.abort()
+    await unlessLate(this.#sayLast(thrown), LAST_MS, this.#time)
     this.#isOver = true
     const producer = this.#producer
     this.#producer = null

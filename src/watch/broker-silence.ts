@@ -1,4 +1,5 @@
 import type { Time } from '../support/clock.ts'
+import { unlessLate } from '../support/unless-late.ts'
 import type { BrokerClock } from './broker-clock.ts'
 import { isFinal } from './watch-errors.ts'
 
@@ -73,16 +74,12 @@ export class BrokerSilence {
 
   async #endOf(looking: Promise<void>, stopped: AbortSignal): Promise<LookEnd> {
     const left = this.#quietSince + LATE_MS - this.#time.now()
-    const over = new AbortController()
-    const late = this.#time.sleep(left > 0 ? left : SHOWN_MS, AbortSignal.any([over.signal, stopped]))
+    const done = looking.then(() => 'done' as const)
     try {
-      return await Promise.race([looking.then(() => 'done' as const), late.then(() => 'late' as const)])
+      return await unlessLate(done, left > 0 ? left : SHOWN_MS, this.#time, stopped)
     } catch (error) {
       if (stopped.aborted || !isFinal(error)) return 'failed'
       throw error
-    } finally {
-      over.abort()
-      looking.catch(() => {})
     }
   }
 }

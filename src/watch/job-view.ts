@@ -27,16 +27,17 @@ export function jobView(facts: PipelineFacts, of: JobFacts, { heard, owners, wor
   const rows = rowsOf(facts, of, { counts, ...processes })
   const movedAt = lastMove(facts, of)
   const isClassified = hasEveryResult(of, rows, counts)
+  const isStill = at - (movedAt ?? openedAt) > facts.stalledAfterMs
   const { collector } = processes
   const { partitions: _, ...jobRows } = rows
   const phase = phaseOf({
     ...{ state: job.state, bounded: job.bounded, rows, isClassified },
     isWritten: collector === null || collectedAll(collector, rows.total),
-    isStill: at - (movedAt ?? openedAt) > facts.stalledAfterMs,
+    isStill,
   })
   const isOver = !isOpen({ phase })
   const isMoving = !isOver && phase !== 'stalled'
-  const waiting = { of, rows, counts, isClassified, movedAt, workers, owners, ...processes }
+  const waiting = { of, rows, counts, isClassified, movedAt, isStill, workers, owners, ...processes }
   const now = isOver ? null : whatItWaitsFor(facts, waiting)
   const waitsFor = isOver || isStuck(now) ? now : (endedProcessWait(facts, waiting) ?? now)
   const partitions = partitionViews(facts, of, { rows, owners, isMoving, blocking: now?.partition ?? null })

@@ -8,7 +8,7 @@ export interface CommittedPartition extends PartitionOffset {
 }
 
 /** A message that waits longer may be behind an open transaction. */
-const HELD_UP_MS = 3000
+export const HELD_UP_MS = 3000
 
 /** The most fetches for the timestamps of one look. */
 const MOST_FETCHES = 32

@@ -27,7 +27,7 @@ import {
 import { KnownJobs } from './known-jobs.ts'
 import { LogEnds } from './log-ends.ts'
 import { Pace } from './pace.ts'
-import { PartitionBook } from './partition-book.ts'
+import { HELD_UP_MS, PartitionBook } from './partition-book.ts'
 import { isOpen } from './phase.ts'
 import { PublishedBook } from './published-book.ts'
 import { ReportBoard } from './report-board.ts'
@@ -37,8 +37,6 @@ import type { PipelineView, ViewSource } from './view.ts'
 import type { PipelineWatchOptions } from './watch-options.ts'
 import { type PipelineOffsets, WatchSession } from './watch-session.ts'
 
-/** An open transaction is looked for so often at most. */
-const HELD_UP_MS = 3000
 /** A look that is in doubt whether a process is silent looks again so often, and for so long at most. */
 const DOUBT_LOOK_MS = 500
 const LONGEST_DOUBT_MS = 10_000

@@ -11,7 +11,7 @@ export interface LastMessage {
   readonly epoch: number
   /** So many rows of the job are in the partition, or more. */
   readonly rows: number
-  /** Of the whole job, by its end of input. Null: the message is none. */
+  /** The rows of the whole job. Null: the message is not its end of input. */
   readonly total: number | null
 }
 

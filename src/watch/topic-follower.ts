@@ -83,7 +83,7 @@ export class TopicFollower {
 
   /**
    * Resolves when everything below these offsets is taken, or is held up by an open transaction of another producer. Rejects when
-   * the topic cannot be read. Only who waits first waits for what is held up: until it comes, others get what is there.
+   * the topic cannot be read. For what is held up only the first call waits: the next ones return without it until it comes.
    */
   async untilRead(ends: readonly number[]): Promise<void> {
     const behind = () =>

@@ -10,6 +10,8 @@ export interface UnfinishedJob extends JobProcesses {
   readonly counts: JobCounts | null
   readonly isClassified: boolean
   readonly movedAt: number | null
+  /** Whether nothing moved for the stated time. */
+  readonly isStill: boolean
   readonly workers: readonly WorkerView[]
   /** By partition of a topic. */
   readonly owners: ReadonlyMap<string, WorkerView>

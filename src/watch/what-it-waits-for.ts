@@ -58,31 +58,44 @@ function isPublished({ partitions }: PipelineFacts, { of, rows }: UnfinishedJob,
   return here !== undefined
 }
 
-function collectorWait({ at }: PipelineFacts, { collector, rows, movedAt }: UnfinishedJob): WaitView | null {
+/** Null: there is no collector, or it has written everything, or it works while rows are classified. */
+export function collectorWait(
+  { at }: PipelineFacts,
+  { collector, rows, movedAt, isClassified }: UnfinishedJob,
+): WaitView | null {
   if (collector === null) return null
   const { report, state, silentSeconds } = collector
   const { written, rejected } = report.collecting!
   const done = written + rejected
   const isAll = rows.total !== null && done >= rows.total
-  if (isAll && report.failure === undefined) return null
+  if (isAll && (report.failure === undefined || !isClassified)) return null
   const left = rows.total === null ? 'rows' : counted(rows.total - done, 'row')
   const who = nameOf(collector)
-  if (state === 'running') {
-    const text = `every row is classified, and ${who} has ${left} left to write`
-    return { reason: 'collector', row: done, partition: null, worker: null, since: movedAt, text }
+  const wait = (reason: WaitReason, since: number | null, text: string): WaitView => {
+    return { reason, row: done, partition: null, worker: null, since, text }
   }
+  if (state === 'running')
+    return isClassified
+      ? wait('collector', movedAt, `every row is classified, and ${who} has ${left} left to write`)
+      : null
   const since = at - silentSeconds * 1000
   if (state === 'silent') {
-    const text = `every row is classified, and ${who}, which has ${left} left to write, has not been heard of for ${secondsOf(silentSeconds)}`
-    return { reason: 'collector-silent', row: done, partition: null, worker: null, since, text }
+    const silence = `has not been heard of for ${secondsOf(silentSeconds)}`
+    const text = isClassified
+      ? `every row is classified, and ${who}, which has ${left} left to write, ${silence}`
+      : `its results are not written: ${who} ${silence}`
+    return wait('collector-silent', since, text)
   }
-  const text = `every row is classified, and nobody writes them: ${who} ended ${isAll ? 'before its output was complete' : `with ${left} left to write`}${reasonOf(collector)}`
-  return { reason: 'no-collector', row: done, partition: null, worker: null, since, text }
+  const how = isAll ? ' before its output was complete' : ` with ${left} left to write`
+  const text = isClassified
+    ? `every row is classified, and nobody writes them: ${who} ended${how}${reasonOf(collector)}`
+    : `nobody writes its results: ${who} ended${reasonOf(collector)}`
+  return wait('no-collector', since, text)
 }
 
 /** `row`: the first one that is not published. Null: any. */
 export function publisherWait(facts: PipelineFacts, waiting: UnfinishedJob, row: number | null): WaitView {
-  const { of, publisher, movedAt } = waiting
+  const { of, publisher, movedAt, isStill } = waiting
   const what = row === null ? 'the next row' : `row ${row}`
   const wait = (reason: WaitReason, since: number | null, text: string): WaitView => {
     return { reason, row, partition: null, worker: null, since, text }
@@ -91,7 +104,6 @@ export function publisherWait(facts: PipelineFacts, waiting: UnfinishedJob, row:
     const since = movedAt ?? of.openedAt
     if (!of.job.bounded)
       return wait('publisher', since, 'every row so far is classified: it waits for rows from its producer')
-    const isStill = facts.at - since > facts.stalledAfterMs
     const text = isStill
       ? `${what} is not published, and no row came for ${secondsOf((facts.at - since) / 1000)}: its publisher does not seem to run`
       : `${what} is not published yet`
@@ -140,7 +152,7 @@ function workerWait(facts: PipelineFacts, waiting: UnfinishedJob, at: NextRow & 
       `${what} cannot be read: another producer has had a transaction open in ${topic}[${partition}] at offset ${here.openTransaction}, and all messages after it wait until it ends`,
     )
   const there = waiting.workers.filter(({ state }) => state !== 'gone')
-  if (there.length === 0) return isOfRun(waiting.of) ? ownWorkerWait(facts, waiting, { what, wait }) : noWorker()
+  if (there.length === 0) return isOfRun(waiting.of) ? ownWorkerWait(waiting, { what, wait }) : noWorker()
   const owner = holder?.worker ?? waiting.owners.get(key) ?? onlySilent(there, at)
   if (!owner) {
     const isRebalance = /Rebalance/.test(facts.group?.state ?? '')
@@ -166,23 +178,14 @@ function workerWait(facts: PipelineFacts, waiting: UnfinishedJob, at: NextRow & 
     const began = { ...more, since: facts.at - owner.batch.seconds * 1000 }
     return isSlow
       ? wait('slow-batch', `${text}${usual(average)}`, began)
-      : wait(unlessNew(facts, waiting, owner, 'queued'), text, more)
+      : wait(unlessNew(waiting, owner, 'queued'), text, more)
   }
-  return wait(
-    unlessNew(facts, waiting, owner, 'queued'),
-    `${what} waits for worker ${name}, which has its partition`,
-    more,
-  )
+  return wait(unlessNew(waiting, owner, 'queued'), `${what} waits for worker ${name}, which has its partition`, more)
 }
 
 /** A job has not moved for long, and this worker has classified nothing yet: it came to help. */
-function unlessNew<R extends WaitReason>(
-  { at, stalledAfterMs }: PipelineFacts,
-  { movedAt, of }: UnfinishedJob,
-  { rows }: WorkerView,
-  reason: R,
-): R | 'worker-starting' {
-  return rows === 0 && at - (movedAt ?? of.openedAt) > stalledAfterMs ? 'worker-starting' : reason
+function unlessNew({ isStill }: UnfinishedJob, { rows }: WorkerView, reason: WaitReason): WaitReason {
+  return rows === 0 && isStill ? 'worker-starting' : reason
 }
 
 /** Whether the job is that of a `rowmill run`, which brings its own workers. */
@@ -192,12 +195,10 @@ export function isOfRun({ job }: Pick<JobFacts, 'job'>): boolean {
 
 /** No worker of its run is known: it starts, it may not report, or it has died. */
 function ownWorkerWait(
-  facts: PipelineFacts,
-  { of, publisher, collector, movedAt }: UnfinishedJob,
+  { of, publisher, collector, isStill }: UnfinishedJob,
   { what, wait }: { readonly what: string; readonly wait: (reason: WaitReason, text: string) => WaitView },
 ): WaitView {
   const run = publisher ?? collector
-  const isStill = facts.at - (movedAt ?? of.openedAt) > facts.stalledAfterMs
   const isThere = run === null ? !isStill : run.state === 'running'
   const hasBegun = (of.tally?.window.lastAt ?? null) !== null
   if (isThere && !hasBegun)
@@ -261,7 +262,7 @@ function inHand(
   const place = batch.row === null ? null : placeOf(batch.row, job)
   const which = place === null ? counted(batch.rows, 'row') : describeRows(place, batch.rows, job)
   const text = `${what} has been in the classifier of worker ${name} for ${secondsOf(batch.seconds)}, with ${which}${usual(average)}`
-  return wait(isSlow ? 'slow-batch' : unlessNew(facts, waiting, worker, 'classifying'), text, {
+  return wait(isSlow ? 'slow-batch' : unlessNew(waiting, worker, 'classifying'), text, {
     worker: name,
     since: facts.at - batch.seconds * 1000,
   })

@@ -62,7 +62,7 @@ test('rows come in order and none twice, rejected ones with their values, until 
   assert.deepEqual((await all(reading)).flatMap(seqsOf), [4, 5])
 })
 
-test('a row has the trace that its result carries, also a rejected one, and none where there is none', async t => {
+test('a row has the trace that its result carries, also a rejected row, and no trace where the result has none', async t => {
   const stream = await WrittenStream.open(t)
   const traceparent = `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01`
   const headers = { other: 'header', traceparent }

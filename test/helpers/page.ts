@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { ROOT } from './installed.ts'
 import { descendants, untilGone } from './processes.ts'
@@ -27,15 +26,6 @@ export function blocksOf(page: string): Block[] {
     text: text!,
     file: /^(?:\/\/|#) (\S+\.\w+)\n/.exec(text!)?.[1] ?? null,
   }))
-}
-
-/** A port that nothing listens on now. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise(resolve => server.close(resolve))
-  return port
 }
 
 /** A line as a reader runs it: OUT of the day before is gone, and a command that keeps running has its own terminal. */

@@ -5,8 +5,9 @@ import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { brokerAddress, testPipeline } from '../helpers/broker.ts'
+import { freePort } from '../helpers/free-port.ts'
 import { type Installed, installRowmill, ROOT, succeeded } from '../helpers/installed.ts'
-import { asARun, type Block, blocksOf, freePort, PageShell } from '../helpers/page.ts'
+import { asARun, type Block, blocksOf, PageShell } from '../helpers/page.ts'
 import { until } from '../helpers/until.ts'
 
 /** What happens to a block: `run` here, the test file that checks it, or the reason why nothing does. */

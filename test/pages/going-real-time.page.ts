@@ -3,8 +3,9 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { freePort } from '../helpers/free-port.ts'
 import { installRowmill, succeeded } from '../helpers/installed.ts'
-import { asARun, blocksOf, freePort, PageShell } from '../helpers/page.ts'
+import { asARun, blocksOf, PageShell } from '../helpers/page.ts'
 
 /** What the page needs and rowmill does not bring, in words. */
 function missing(): string | false {

@@ -84,13 +84,19 @@ test('a job goes from waiting over publishing and classifying to complete, and i
   await worker.drain()
 })
 
-test('a job whose rows are committed is complete without reading its results', async t => {
-  const { running, watch, cluster, topics } = await watched(t)
-  const worker = await running.work(new Exclaimer())
-  await running.publish('j', [numbered(31)])
-  const first = watch()
+/** Job j of 31 rows is complete, and its worker has left. */
+async function completed(t: TestContext) {
+  const fake = await watched(t)
+  const worker = await fake.running.work(new Exclaimer())
+  await fake.running.publish('j', [numbered(31)])
+  const first = fake.watch()
   await until('the job is complete', async () => only(await first.look()).phase === 'complete')
   await worker.drain()
+  return fake
+}
+
+test('a job whose rows are committed is complete without reading its results', async t => {
+  const { watch, cluster, topics } = await completed(t)
   const fetched: string[] = []
   cluster.onFetch = async offsets => void fetched.push(...offsets.map(({ topic, offset }) => `${topic}@${offset}`))
   const job = only(await watch().look())
@@ -99,12 +105,7 @@ test('a job whose rows are committed is complete without reading its results', a
 })
 
 test('the results of a job whose rows were committed are not read because another job begins', async t => {
-  const { running, watch, cluster, topics } = await watched(t)
-  const worker = await running.work(new Exclaimer())
-  await running.publish('j', [numbered(31)])
-  const first = watch()
-  await until('the job is complete', async () => only(await first.look()).phase === 'complete')
-  await worker.drain()
+  const { running, watch, cluster, topics } = await completed(t)
   // A watch that saw results keeps what it counted, so each look is that of a new one.
   await until('its rows are committed', async () => only(await watch().look()).rows.rejected === null)
   const watching = watch()

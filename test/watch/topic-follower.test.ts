@@ -60,7 +60,7 @@ test('messages stay at the broker until somebody waits for them, and then come i
   assert.ok(fetches.count - before <= 2, `${fetches.count - before} fetches`)
 })
 
-test('who waits for messages gets those that come while a fetch is under way', async t => {
+test('a call gets messages that come while a fetch is under way', async t => {
   const { follower, send, time, taken } = await followed(t)
   const all = follower.untilRead([1, 1])
   await send(0, Buffer.from('a'))
@@ -80,7 +80,7 @@ test('the memory of a message is freed when it was taken', async t => {
   )
 })
 
-test('only who waits first waits for what an open transaction holds up, and others get it once it comes', async t => {
+test('only the first call waits for what an open transaction holds up, and a later one gets it once it comes', async t => {
   const { follower, send, time, taken, log } = await followed(t)
   const foreign: Transaction = { state: 'open' }
   log(0).append([{ key: null, value: Buffer.from('foreign') }], foreign)

@@ -1,14 +1,34 @@
 import type { Registry } from 'prom-client'
 import { isOpen } from '../../watch/phase.ts'
 import type { JobRows, JobView } from '../../watch/view.ts'
-import { addGauge, type SetSeries } from './series.ts'
+import { addGauge, type SeriesSpec, type SetSeries } from './series.ts'
 
 const STAGES: readonly (keyof JobRows)[] = ['total', 'published', 'classified', 'written', 'rejected']
+
+interface JobSeriesSpec<J, L extends string> extends Omit<SeriesSpec<L>, 'fill'> {
+  readonly fill: (job: J, set: SetSeries<L>) => void
+}
 
 /** How far a job is. Null: not known. */
 export interface JobFigures extends Pick<JobView, 'id' | 'phase' | 'rows' | 'etaSeconds'> {
   /** Seconds since something of it moved, while rows of it wait; 0 if none wait. */
   readonly idleSeconds: number | null
+}
+
+/** Adds a gauge with series of each of these jobs. */
+export function addJobGauge<J extends Pick<JobView, 'id'>, L extends string = never>(
+  registry: Registry,
+  jobs: () => readonly J[],
+  { labels = [], fill, ...spec }: JobSeriesSpec<J, L>,
+): void {
+  addGauge<L | 'job_id'>(registry, {
+    ...spec,
+    labels: ['job_id', ...labels],
+    fill: set => {
+      for (const job of jobs())
+        fill(job, (of, value) => set({ job_id: job.id, ...of } as Record<L | 'job_id', string>, value))
+    },
+  })
 }
 
 /** Adds how far these jobs are at each scrape. `rowmill monitor` says it of a pipeline, and `rowmill run` of its own job. */
@@ -18,16 +38,7 @@ export function addJobMetrics(registry: Registry, jobs: () => readonly JobFigure
     help: string,
     labels: readonly L[],
     fill: (job: JobFigures, set: SetSeries<L>) => void,
-  ) =>
-    addGauge<L | 'job_id'>(registry, {
-      name,
-      help,
-      labels: ['job_id', ...labels],
-      fill: set => {
-        for (const job of jobs())
-          fill(job, (of, value) => set({ job_id: job.id, ...of } as Record<L | 'job_id', string>, value))
-      },
-    })
+  ) => addJobGauge(registry, jobs, { name, help, labels, fill })
   add('rowmill_job_rows', 'Rows of a job at each stage.', ['stage'], ({ rows }, set) => {
     for (const stage of STAGES) set({ stage }, rows[stage])
   })

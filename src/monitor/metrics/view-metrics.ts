@@ -1,7 +1,7 @@
 import type { Registry } from 'prom-client'
 import { isOpen } from '../../watch/phase.ts'
 import type { JobPhase, JobView, PartitionView, PipelineView, ViewSource, WorkerView } from '../../watch/view.ts'
-import { addJobMetrics, backlogOf, idleSecondsOf } from './job-metrics.ts'
+import { addJobGauge, addJobMetrics, backlogOf, idleSecondsOf } from './job-metrics.ts'
 import { addGauge, type SetSeries } from './series.ts'
 
 /** At most so many jobs have series: the open ones, then the latest. */
@@ -28,33 +28,28 @@ export function addViewMetrics(registry: Registry, source: ViewSource): void {
     })
   const addIfKnown: typeof add = (name, help, labels, fill) =>
     add(name, help, labels, (view, set) => (isKnown(view) ? fill(view, set) : undefined))
-  const addForJobs = <L extends string = never>(
-    name: string,
-    help: string,
-    labels: readonly L[],
-    fill: (job: JobView, set: SetSeries<L>, view: PipelineView) => void,
-  ) =>
-    add<L | 'job_id'>(name, help, ['job_id', ...labels], (view, set) => {
-      for (const job of shownJobs(view.jobs))
-        fill(job, (labels, value) => set({ job_id: job.id, ...labels } as Record<L | 'job_id', string>, value), view)
-    })
+  const jobs = () => {
+    const { jobs: all = [], at = 0 } = source.latest ?? {}
+    const still = ({ movedAt }: JobView) => (movedAt === null ? null : Math.max(0, at - movedAt) / 1000)
+    return shownJobs(all).map(job => ({ ...job, at, idleSeconds: idleSecondsOf(job, still(job)) }))
+  }
 
-  addJobMetrics(registry, () => {
-    const { latest: view } = source
-    const still = (job: JobView) => (job.movedAt === null ? null : Math.max(0, view!.at - job.movedAt) / 1000)
-    const jobs = view === null ? [] : shownJobs(view.jobs)
-    return jobs.map(job => ({ ...job, idleSeconds: idleSecondsOf(job, still(job)) }))
-  })
-  addForJobs(
-    'rowmill_job_wait_seconds',
-    'Seconds that the ordered output of a job has waited for its next row, by what it waits for.',
-    ['reason'],
-    ({ waitsFor }, set, { at }) => {
+  addJobMetrics(registry, jobs)
+  addJobGauge(registry, jobs, {
+    name: 'rowmill_job_wait_seconds',
+    help: 'Seconds that the ordered output of a job has waited for its next row, by what it waits for.',
+    labels: ['reason'],
+    fill: ({ waitsFor, at }, set) => {
       if (waitsFor !== null) set({ reason: waitsFor.reason }, Math.max(0, at - (waitsFor.since ?? at)) / 1000)
     },
-  )
-  addForJobs('rowmill_job_rejected_rows', 'Rejected rows of a job by reason.', ['reason'], (job, set) => {
-    for (const [reason, rows] of fewReasons(job.rejectsByReason)) set({ reason }, rows)
+  })
+  addJobGauge(registry, jobs, {
+    name: 'rowmill_job_rejected_rows',
+    help: 'Rejected rows of a job by reason.',
+    labels: ['reason'],
+    fill: (job, set) => {
+      for (const [reason, rows] of fewReasons(job.rejectsByReason)) set({ reason }, rows)
+    },
   })
   const places = ['topic', 'partition'] as const
   add('rowmill_lag_rows', 'Published rows of a partition without a result.', places, ({ jobs }, set) => {
