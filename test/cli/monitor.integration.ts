@@ -137,6 +137,7 @@ test('monitor of a run ends with 0 when the run is over, and says so', async t =
   const { child, finished, said } = startRowmill(args, { env: place.env, cwd: testFolder(t) })
   t.after(() => child.kill('SIGKILL'))
   await once(createInterface({ input: child.stdout }), 'line')
+  await until('it has seen the run', () => said().includes('watching pipeline'))
   writeFileSync(run.go, '')
   assert.equal((await run.finished).code, 0)
   const { code } = await finished

@@ -37,6 +37,7 @@ test('a broker that goes away is what a job waits for, and the watch goes on whe
   await proxy.accept()
   const worker = await running.work(new Exclaimer())
   await until('the job is complete', () => job()!.phase === 'complete')
+  await until('a whole look has its answers', () => last!.unreachableSince === null)
   assert.deepEqual([last!.unreachableSince, job()!.rows.classified], [null, 31])
   await worker.drain()
   await watch.close()
